@@ -1,0 +1,96 @@
+/* Configuration: the shapes of one encoder with its head, as Hugging Face's config.json has it. */
+#ifndef ELECTRA_CONFIG_H
+#define ELECTRA_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "electra/error.h"
+#include "electra/memory.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Which network a directory holds, from `architectures`. */
+enum elc_architecture {
+    ELC_ENCODER,       /* ElectraModel: no head */
+    ELC_DISCRIMINATOR, /* ElectraForPreTraining */
+    ELC_GENERATOR,     /* ElectraForMaskedLM */
+};
+
+enum elc_activation { ELC_GELU /* erf */, ELC_GELU_NEW /* tanh */, ELC_RELU };
+
+/* Bounds that hold before anything is computed or allocated from a config. */
+enum {
+    ELC_HIDDEN_LIMIT = 8192,
+    ELC_LAYERS_LIMIT = 128,
+    ELC_VOCAB_LIMIT = 1 << 20,
+    ELC_POSITIONS_LIMIT = 65535,
+};
+
+struct elc_config {
+    enum elc_architecture architecture;
+    uint32_t vocab_size;
+    uint32_t embedding_size;
+    uint32_t hidden_size;
+    uint32_t num_hidden_layers;
+    uint32_t num_attention_heads;
+    uint32_t intermediate_size;
+    uint32_t max_position_embeddings;
+    uint32_t type_vocab_size;
+    enum elc_activation hidden_act;
+    double hidden_dropout_prob;
+    double attention_probs_dropout_prob;
+    double layer_norm_eps;
+    double initializer_range;
+    uint32_t pad_token_id;
+};
+
+/* The defaults of transformers' ElectraConfig (= the small discriminator), which missing keys take. */
+void elc_config_default(struct elc_config *config);
+/* ELC_EINVAL "'hidden_size' …" unless every field is in its bounds and the heads divide the width. */
+int elc_config_check(const struct elc_config *config) ELC_MUST_CHECK;
+/* Reads a config.json; `name` is for messages. Unknown keys are ignored (transformers writes
+ * many); a model_type other than "electra", a position_embedding_type other than "absolute" and an
+ * unknown hidden_act or architecture are refused by name. */
+int elc_config_parse(struct elc_config *config, const char *json, size_t len,
+                     const char *name) ELC_MUST_CHECK;
+int elc_config_read(struct elc_config *config, const char *path) ELC_MUST_CHECK;
+/* The config.json that transformers reads, appended to `json`. */
+int elc_config_format(const struct elc_config *config, struct elc_buffer *json) ELC_MUST_CHECK;
+const char *elc_architecture_name(enum elc_architecture architecture);
+
+/* Both networks and what pre-training does with them. The discriminator's keys are Hugging Face's,
+ * the rest google-research/electra's. */
+struct elc_pretrain_config {
+    struct elc_config discriminator;
+    struct elc_config generator;
+    double mask_prob;      /* 0.15 */
+    double temperature;    /* 1.0: of sampling */
+    double gen_weight;     /* 1.0 */
+    double disc_weight;    /* 50.0 */
+    double learning_rate;  /* 5e-4 */
+    double weight_decay_rate;   /* 0.01 */
+    uint64_t num_warmup_steps;  /* 10000 */
+    uint64_t train_batch_size;  /* 128 */
+    uint32_t max_seq_length;    /* 128: sets the default of a tokens stream's length */
+    double lr_decay_power;      /* 1.0 */
+    double adam_beta1, adam_beta2, adam_epsilon; /* .9 .999 1e-6 */
+    bool adam_bias_correction;  /* false */
+    double max_grad_norm;       /* 1.0 */
+};
+/* `name` is nano, small, base or large (electra.md 1.7), or the path of a flat JSON file with any of
+ * the keys; unknown keys are refused by name. vocab_size is left 0 for the caller to set.
+ * Generator: hidden = round(hidden · generator_hidden_size), layers = round(layers ·
+ * generator_layers), FFN = 4·hidden, heads = max(1, hidden // 64) unless given as generator_…. */
+int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) ELC_MUST_CHECK;
+/* The same with "key=value" overrides applied before the generator's shape is derived. */
+int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
+                              const char *const *overrides, size_t n_overrides) ELC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,50 @@
+/* Model directories: config.json, model.safetensors, vocab.txt, tokenizer_config.json, as
+ * transformers reads and writes them (electra-model(5)). */
+#ifndef ELECTRA_DIRECTORY_H
+#define ELECTRA_DIRECTORY_H
+
+#include "electra/config.h"
+#include "electra/params.h"
+#include "electra/tokenize.h"
+#include "electra/vocab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The directory that holds the network itself: `path` if it has a config.json, else
+ * path/discriminator or path/generator (a directory of electra-train), as asked. Malloced.
+ * ELC_EIO, naming what was looked for, if there is none. */
+int elc_directory_resolve(char **resolved, const char *path,
+                          enum elc_architecture wanted) ELC_MUST_CHECK;
+
+/* A loaded network. Its weights stay mapped from the file when the file's layout allows it
+ * (F32, aligned) — `values` then is NULL and `tensors[i]` point into the map — else are copied. */
+struct elc_network {
+    char *path;
+    struct elc_config config;
+    struct elc_table table;
+    const elc_float **tensors; /* one pointer for each tensor of the table */
+    elc_float *values;         /* owned copy, or NULL */
+    struct elc_safetensors file;
+    char hash[33];             /* XXH3-128 of config.json's and model.safetensors' bytes */
+};
+/* Loads, validates and checks every number for finiteness. A config whose architecture has no such
+ * head (an ElectraModel where a discriminator is wanted) is refused by name. */
+int elc_network_load(struct elc_network *network, const char *path,
+                     enum elc_architecture wanted) ELC_MUST_CHECK;
+void elc_network_free(struct elc_network *network);
+
+/* Writes a directory's four files (the directory must exist), fsynced. `values` is in the layout of
+ * `table`; a generator in pre-training with shared embeddings passes the discriminator's block and
+ * table as `embeddings` to be written out whole. */
+int elc_network_save(const char *directory, const struct elc_config *config,
+                     const struct elc_table *table, const elc_float *values,
+                     const struct elc_table *embeddings_table, const elc_float *embeddings,
+                     const struct elc_vocab *vocab, bool cased, bool strip_accents,
+                     uint32_t max_length) ELC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

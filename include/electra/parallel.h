@@ -1,0 +1,55 @@
+/* Threads: a parallel loop and an ordered pipeline. Nothing else in the library starts a thread.
+ *
+ * Work is cut by the data alone and results are combined in a fixed order, so that no output
+ * depends on the number of threads.
+ */
+#ifndef ELECTRA_PARALLEL_H
+#define ELECTRA_PARALLEL_H
+
+#include <stddef.h>
+
+#include "electra/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CPUs this process may run on (its affinity mask, so cgroups and Slurm bindings count). */
+int elc_allowed_cpus(void);
+
+/* A team of threads for elc_parallel_for. NULL is a valid team of one: the caller. */
+struct elc_pool;
+int elc_pool_new(struct elc_pool **pool, int n_threads) ELC_MUST_CHECK; /* the caller counts */
+void elc_pool_destroy(struct elc_pool *pool);
+int elc_pool_threads(const struct elc_pool *pool);
+
+/* Calls work(context, item, worker) once for each item in 0 … n_items-1, spread over the team,
+ * the caller included; returns when all are done. `worker` is in 0 … threads-1, for scratch.
+ * Returns the error, with its message, of the lowest item that failed. Not reentrant. */
+typedef int elc_work(void *context, size_t item, int worker);
+int elc_parallel_for(struct elc_pool *pool, size_t n_items, elc_work *work,
+                     void *context) ELC_MUST_CHECK;
+
+/* An ordered pipeline: jobs are read one at a time in order, worked on by several threads at
+ * once, and written one at a time in the order in which they were read.
+ * The caller owns the jobs: `n_jobs` pointers to anything, reused in turn. */
+struct elc_pipeline {
+    /* Fills a job: 1 filled, 0 end of input, negative error. */
+    int (*read)(void *context, void *job);
+    /* Works on a job; `worker` is in 0 … n_threads-1. 0 or negative error. */
+    int (*work)(void *context, void *job, int worker);
+    /* Takes the result of a job. 0 or negative error. */
+    int (*write)(void *context, void *job);
+    void *context;
+    void **jobs;
+    size_t n_jobs; /* at least 1; 2·n_threads + 2 keeps all threads busy */
+    int n_threads; /* the caller's thread counts */
+};
+
+/* Runs to the end of input or the first error in input order; jobs before it are written. */
+int elc_pipeline_run(const struct elc_pipeline *pipeline) ELC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,75 @@
+/* Tokenization: text to WordPiece ids with byte offsets into the original text.
+ *
+ * BERT normalization and pre-tokenization followed by greedy longest-match WordPiece, equal to
+ * Hugging Face tokenizers' BertNormalizer, BertPreTokenizer and WordPiece (compat "fast").
+ */
+#ifndef ELECTRA_TOKENIZE_H
+#define ELECTRA_TOKENIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "electra/error.h"
+#include "electra/memory.h"
+#include "electra/vocab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct elc_tokenizer_options {
+    bool cased;         /* keep case */
+    int strip_accents;  /* 1 yes, 0 no, -1: exactly when not cased */
+    bool google;        /* compat: false "fast", true "google" */
+    const char *pattern; /* PCRE2 pattern whose matches are the words; NULL: BERT's rules */
+};
+
+/* Immutable once made; safe to share between threads, each with an encoding of its own. */
+struct elc_tokenizer;
+/* The vocabulary is borrowed. */
+int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *vocab,
+                      const struct elc_tokenizer_options *options) ELC_MUST_CHECK;
+void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer);
+/* Fills cased, strip_accents, compat, pattern, unicode of a header; strings from the arena. */
+int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tokenizer_id *id,
+                           struct elc_arena *arena) ELC_MUST_CHECK;
+/* Reads tokenizer_config.json / tokenizer.json of a model directory where present: do_lower_case
+ * and strip_accents. Options keep their values where the files are silent. */
+int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
+                               const char *directory) ELC_MUST_CHECK;
+
+/* Tokens of one text. A zeroed struct is empty; reuse it, then elc_encoding_free. */
+struct elc_encoding {
+    uint32_t *ids;
+    uint32_t *starts; /* byte range of each token in the original text, half-open */
+    uint32_t *ends;
+    uint32_t *words; /* number of the pre-token it belongs to */
+    size_t n;
+    size_t capacity;
+    void *scratch; /* the tokenizer's own */
+};
+/* Replaces the contents of `encoding` by the tokens of `text`, without specials. `text` must be
+ * valid UTF-8 (elc_utf8_clean). At most 2^32-1 bytes. Stops once `limit` tokens are found
+ * (SIZE_MAX: all). */
+int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
+                         size_t limit, struct elc_encoding *encoding) ELC_MUST_CHECK;
+void elc_encoding_free(struct elc_encoding *encoding);
+
+/* Length of the valid UTF-8 that `text` begins with; equal to `len` if all of it is. */
+size_t elc_utf8_valid(const char *text, size_t len);
+/* Appends `text` to `clean` with each maximal invalid part (Unicode 15, 3.9, U+FFFD substitution
+ * of maximal subparts) replaced by U+FFFD. Returns the number of replacements or an error. */
+long long elc_utf8_clean(struct elc_buffer *clean, const char *text, size_t len) ELC_MUST_CHECK;
+
+/* Pre-tokenized words of a text, normalized, as vocabulary learning counts them:
+ * calls word(context, bytes, len) for each. */
+int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
+                        struct elc_encoding *scratch,
+                        int (*word)(void *context, const char *bytes, size_t len),
+                        void *context) ELC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
