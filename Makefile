@@ -40,7 +40,7 @@ PKG_LIBS   := $(if $(MODULES),$(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/nul
 
 # --- flags ---
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
-	-Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 -Wundef
+	-Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 -Wundef -Wno-missing-field-initializers
 ifeq ($(CI),true)
 WARNINGS += -Werror
 endif

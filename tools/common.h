@@ -74,6 +74,12 @@ struct tool {
     /* for the summary of -v */
     uint64_t records, tokens, rejected;
     double started;       /* seconds, monotonic */
+
+    /* private to common.c */
+    struct tool_option table[96]; /* own and common options */
+    size_t n_table, n_own;
+    bool progress_shown;
+    double progress_time;
 };
 
 /* Reads the command line. Ends the process for --help and --version (0) and usage errors (2). */
