@@ -8,6 +8,7 @@
 
 #include "electra/error.h"
 #include "electra/memory.h"
+#include "electra/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,14 +21,14 @@ enum elc_architecture {
     ELC_GENERATOR,     /* ElectraForMaskedLM */
 };
 
-enum elc_activation { ELC_GELU /* erf */, ELC_GELU_NEW /* tanh */, ELC_RELU };
-
 /* Bounds that hold before anything is computed or allocated from a config. */
 enum {
     ELC_HIDDEN_LIMIT = 8192,
+    ELC_INTERMEDIATE_LIMIT = 8 * ELC_HIDDEN_LIMIT,
     ELC_LAYERS_LIMIT = 128,
     ELC_VOCAB_LIMIT = 1 << 20,
     ELC_POSITIONS_LIMIT = 65535,
+    ELC_TYPES_LIMIT = 256,
 };
 
 struct elc_config {

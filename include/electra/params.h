@@ -14,16 +14,10 @@
 #include "electra/config.h"
 #include "electra/error.h"
 #include "electra/file.h"
+#include "electra/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-/* float; double in the build that checks gradients against central differences. */
-#ifdef ELC_DOUBLE
-typedef double elc_float;
-#else
-typedef float elc_float;
 #endif
 
 enum elc_init { ELC_INIT_ZERO, ELC_INIT_ONE, ELC_INIT_TRUNCATED_NORMAL, ELC_INIT_GLOROT };

@@ -1,0 +1,70 @@
+/* Tensors: the number type, matrix products, and the loops over rows that surround them.
+ *
+ * A matrix is row-major; `ld` is the distance between its rows in numbers. Dimensions are named
+ * once for all: T tokens (rows), E embedding width, H hidden width, F width inside the
+ * feed-forward block, V vocabulary, n length of a text.
+ *
+ * Every function here is pure arithmetic on the caller's memory: nothing allocates or fails.
+ */
+#ifndef ELECTRA_TENSOR_H
+#define ELECTRA_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* float; double in the build that checks gradients against central differences. */
+#ifdef ELC_DOUBLE
+typedef double elc_float;
+#else
+typedef float elc_float;
+#endif
+
+/* Rows go through the matrix products in tiles of exactly this many, the last one filled up with
+ * rows that nobody reads. The product of a row then has the same bits whatever its neighbours
+ * and however many there are: BLAS kernels round rows differently at the edges of a matrix, and
+ * in small matrices. 96 is a multiple of every kernel's own block (4, 6, 8, 12, 16, 24, 32, 48).
+ * Buffers of rows have room for elc_padded_rows(T) rows. */
+enum { ELC_TILE_ROWS = 96 };
+static inline size_t elc_padded_rows(size_t n_rows) {
+    return (n_rows + ELC_TILE_ROWS - 1) / ELC_TILE_ROWS * ELC_TILE_ROWS;
+}
+
+/* ---- matrix products (gemm.c: the one place that knows of BLAS) ---- */
+
+enum elc_transpose { ELC_PLAIN, ELC_TRANSPOSED };
+
+/* C[m, n] = alpha·A·B + beta·C, where A is [m, k] and B is [k, n] after the transpositions asked
+ * for. Runs in the calling thread; beta 0 never reads C. */
+void elc_gemm(enum elc_transpose transpose_a, enum elc_transpose transpose_b, size_t m, size_t n,
+              size_t k, elc_float alpha, const elc_float *a, size_t lda, const elc_float *b,
+              size_t ldb, elc_float beta, elc_float *c, size_t ldc);
+
+/* Keeps the BLAS library from starting threads of its own. Idempotent; call it once at start,
+ * before other threads run. */
+void elc_gemm_init(void);
+
+/* ---- functions of one variable, over arrays ---- */
+
+enum elc_activation { ELC_GELU /* erf */, ELC_GELU_NEW /* tanh */, ELC_RELU };
+
+/* y[i] = f(x[i]); x and y may be the same. */
+void elc_activate(elc_float *y, const elc_float *x, size_t n, enum elc_activation activation);
+/* From x, what went into the activation: d[i] *= f'(x[i]), and y[i] = f(x[i]) once more, so that
+ * only x has to be kept for the backward pass. */
+void elc_activate_backward(elc_float *d, elc_float *y, const elc_float *x, size_t n,
+                           enum elc_activation activation);
+
+/* y[i] = exp(x[i] - shift); returns the sum of all y, summed in double in a fixed order. */
+double elc_exp_shifted(elc_float *y, const elc_float *x, size_t n, elc_float shift);
+elc_float elc_max(const elc_float *x, size_t n); /* n ≥ 1 */
+double elc_dot(const elc_float *x, const elc_float *y, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
