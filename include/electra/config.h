@@ -9,6 +9,7 @@
 #include "electra/error.h"
 #include "electra/memory.h"
 #include "electra/tensor.h"
+#include "electra/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,0 +1,270 @@
+/* What pre-training is configured by: presets, a flat JSON file, overrides.
+ *
+ * The generator is no setting of its own but a fraction of the discriminator, as in
+ * google-research/electra (configure_pretraining.py, model/modeling.py):
+ *
+ *     hidden = round(generator_hidden_size · hidden_size), FFN = 4·hidden
+ *     layers = round(generator_layers · num_hidden_layers), heads = max(1, hidden div 64)
+ */
+#include "electra/config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "electra/file.h"
+#include "settings.h"
+
+enum { FILE_BYTES_LIMIT = 1024 * 1024 };
+
+/* A configuration on its way: with the fractions that the generator is derived from. */
+struct draft {
+    struct elc_pretrain_config config;
+    double generator_hidden_size, generator_layers;
+    uint32_t generator_num_attention_heads, generator_intermediate_size; /* 0: derived */
+};
+
+#define OWN(key, type, min, max, open)                                                             \
+    { #key, type, offsetof(struct draft, config.key), min, max, open }
+#define DRAFT(key, type, min, max, open)                                                           \
+    { #key, type, offsetof(struct draft, key), min, max, open }
+
+static const struct elc_setting pretrain_settings[] = {
+    OWN(mask_prob, ELC_SETTING_REAL, 0, 1, true),
+    OWN(temperature, ELC_SETTING_REAL, 0, 1e6, true),
+    OWN(gen_weight, ELC_SETTING_REAL, 0, 1e6, false),
+    OWN(disc_weight, ELC_SETTING_REAL, 0, 1e6, false),
+    OWN(learning_rate, ELC_SETTING_REAL, 0, 10, true),
+    OWN(weight_decay_rate, ELC_SETTING_REAL, 0, 1, false),
+    OWN(num_warmup_steps, ELC_SETTING_U64, 0, 1e12, false),
+    OWN(train_batch_size, ELC_SETTING_U64, 1, 1 << 20, false),
+    OWN(max_seq_length, ELC_SETTING_U32, 3, ELC_POSITIONS_LIMIT, false),
+    OWN(lr_decay_power, ELC_SETTING_REAL, 0, 100, false),
+    OWN(adam_beta1, ELC_SETTING_REAL, 0, 1, true),
+    OWN(adam_beta2, ELC_SETTING_REAL, 0, 1, true),
+    OWN(adam_epsilon, ELC_SETTING_REAL, 0, 1, true),
+    OWN(adam_bias_correction, ELC_SETTING_BOOL, 0, 0, false),
+    OWN(max_grad_norm, ELC_SETTING_REAL, 0, 1e12, true),
+    DRAFT(generator_hidden_size, ELC_SETTING_REAL, 0, 16, true),
+    DRAFT(generator_layers, ELC_SETTING_REAL, 0, 16, true),
+    DRAFT(generator_num_attention_heads, ELC_SETTING_U32, 1, ELC_HIDDEN_LIMIT, false),
+    DRAFT(generator_intermediate_size, ELC_SETTING_U32, 1, ELC_INTERMEDIATE_LIMIT, false),
+};
+enum { N_PRETRAIN_SETTINGS = sizeof pretrain_settings / sizeof pretrain_settings[0] };
+
+/* ---- presets ---- */
+
+/* ELECTRA-Small of the paper's table 6; also where a file that says nothing starts. */
+static void small(struct draft *draft) {
+    *draft = (struct draft){
+        .config = {.mask_prob = 0.15,
+                   .temperature = 1.0,
+                   .gen_weight = 1.0,
+                   .disc_weight = 50.0,
+                   .learning_rate = 5e-4,
+                   .weight_decay_rate = 0.01,
+                   .num_warmup_steps = 10000,
+                   .train_batch_size = 128,
+                   .max_seq_length = 128,
+                   .lr_decay_power = 1.0,
+                   .adam_beta1 = 0.9,
+                   .adam_beta2 = 0.999,
+                   .adam_epsilon = 1e-6,
+                   .max_grad_norm = 1.0},
+        .generator_hidden_size = 0.25,
+        .generator_layers = 1.0,
+    };
+    elc_config_default(&draft->config.discriminator);
+}
+
+static void shape(struct draft *draft, uint32_t embedding, uint32_t hidden, uint32_t layers,
+                  uint32_t heads) {
+    struct elc_config *config = &draft->config.discriminator;
+    config->embedding_size = embedding;
+    config->hidden_size = hidden;
+    config->num_hidden_layers = layers;
+    config->num_attention_heads = heads;
+    config->intermediate_size = 4 * hidden;
+}
+
+/* For runs of minutes: small batches, a high rate, a short warm-up. */
+static void nano(struct draft *draft) {
+    small(draft);
+    shape(draft, 64, 128, 4, 2);
+    draft->generator_hidden_size = 0.5;
+    draft->config.learning_rate = 1e-3;
+    draft->config.num_warmup_steps = 200;
+    draft->config.train_batch_size = 32;
+}
+
+static void base(struct draft *draft) {
+    small(draft);
+    shape(draft, 768, 768, 12, 12);
+    draft->generator_hidden_size = 1.0 / 3.0;
+    draft->config.learning_rate = 2e-4;
+    draft->config.train_batch_size = 256;
+    draft->config.max_seq_length = 512;
+}
+
+static void large(struct draft *draft) {
+    base(draft);
+    shape(draft, 1024, 1024, 24, 16);
+    draft->generator_hidden_size = 0.25;
+    draft->config.mask_prob = 0.25;
+    draft->config.train_batch_size = 2048;
+}
+
+static const struct {
+    const char *name;
+    void (*fill)(struct draft *draft);
+} presets[] = {{"nano", nano}, {"small", small}, {"base", base}, {"large", large}};
+enum { N_PRESETS = sizeof presets / sizeof presets[0] };
+
+/* ---- files and overrides ---- */
+
+static int store(struct draft *draft, const char *key, const json_t *value, enum elc_err error) {
+    const struct elc_setting *setting =
+        elc_setting_find(pretrain_settings, N_PRETRAIN_SETTINGS, key);
+    if (setting) {
+        return elc_setting_store(setting, draft, value, error);
+    }
+    if (strcmp(key, "vocab_size") == 0 || strcmp(key, "pad_token_id") == 0) {
+        return elc_fail(error, "'%s' is the vocabulary's to say", key);
+    }
+    setting = elc_setting_find(elc_config_settings, elc_n_config_settings, key);
+    if (setting) {
+        return elc_setting_store(setting, &draft->config.discriminator, value, error);
+    }
+    return elc_fail(error, "unknown key '%s'", key);
+}
+
+static int store_object(struct draft *draft, json_t *object) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        int rc = store(draft, key, value, ELC_EFORMAT);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int read_file(struct draft *draft, const char *path) {
+    struct elc_map map;
+    int rc = elc_map_open(&map, path);
+    if (rc < 0) {
+        return elc_context(rc, "configuration is none of nano, small, base, large");
+    }
+    if (map.len > FILE_BYTES_LIMIT) {
+        rc = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, FILE_BYTES_LIMIT);
+    } else {
+        json_t *object = elc_json_object((const char *)map.data, map.len, path);
+        rc = object ? store_object(draft, object) : ELC_EFORMAT;
+        if (object && rc < 0) {
+            rc = elc_context(rc, "%s", path);
+        }
+        json_decref(object);
+    }
+    elc_map_close(&map);
+    return rc;
+}
+
+/* "key=value": the value is a JSON number, true or false, or else a word. */
+static int override(struct draft *draft, const char *text) {
+    const char *equals = strchr(text, '=');
+    char key[64];
+    size_t len = equals ? (size_t)(equals - text) : 0;
+    if (len == 0 || len >= sizeof key) {
+        return elc_fail(ELC_EINVAL, "'%s' is not KEY=VALUE", text);
+    }
+    memcpy(key, text, len);
+    key[len] = '\0';
+    json_t *value = json_loads(equals + 1, JSON_DECODE_ANY, NULL);
+    if (!value) {
+        value = json_string(equals + 1);
+    }
+    if (!value) {
+        return elc_fail(ELC_EINVAL, "'%s' is not UTF-8", text);
+    }
+    int rc = store(draft, key, value, ELC_EINVAL);
+    json_decref(value);
+    return rc;
+}
+
+/* ---- the generator ---- */
+
+/* As Python's round(): halves go to the even neighbour. */
+static uint32_t scale(uint32_t size, double factor) {
+    double scaled = nearbyint(size * factor);
+    return scaled < ELC_INTERMEDIATE_LIMIT ? (uint32_t)scaled : ELC_INTERMEDIATE_LIMIT;
+}
+
+static void derive_generator(struct draft *draft) {
+    struct elc_config *discriminator = &draft->config.discriminator;
+    struct elc_config *generator = &draft->config.generator;
+    discriminator->architecture = ELC_DISCRIMINATOR;
+    discriminator->vocab_size = 0;
+    discriminator->pad_token_id = 0;
+    *generator = *discriminator;
+    generator->architecture = ELC_GENERATOR;
+    uint32_t hidden = scale(discriminator->hidden_size, draft->generator_hidden_size);
+    uint32_t heads = draft->generator_num_attention_heads;
+    uint32_t intermediate = draft->generator_intermediate_size;
+    generator->hidden_size = hidden;
+    generator->num_hidden_layers = scale(discriminator->num_hidden_layers, draft->generator_layers);
+    generator->num_attention_heads = heads ? heads : hidden < 64 ? 1 : hidden / 64;
+    generator->intermediate_size = intermediate ? intermediate : 4 * hidden;
+}
+
+/* The vocabulary is not known yet; any size lets the rest be checked. */
+static int check_shape(struct elc_config config) {
+    config.vocab_size = 1;
+    return elc_config_check(&config);
+}
+
+static int check(const struct elc_pretrain_config *config) {
+    int rc = check_shape(config->discriminator);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = check_shape(config->generator);
+    if (rc < 0) {
+        return elc_context(rc, "the generator");
+    }
+    if (config->max_seq_length > config->discriminator.max_position_embeddings) {
+        return elc_fail(ELC_EINVAL, "'max_seq_length' %u is above 'max_position_embeddings' %u",
+                        config->max_seq_length, config->discriminator.max_position_embeddings);
+    }
+    return 0;
+}
+
+int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
+                              const char *const *overrides, size_t n_overrides) {
+    struct draft draft;
+    small(&draft);
+    int rc = 1;
+    for (size_t i = 0; i < N_PRESETS; i++) {
+        if (strcmp(name, presets[i].name) == 0) {
+            presets[i].fill(&draft);
+            rc = 0;
+        }
+    }
+    if (rc == 1) {
+        rc = read_file(&draft, name);
+    }
+    for (size_t i = 0; rc == 0 && i < n_overrides; i++) {
+        rc = override(&draft, overrides[i]);
+    }
+    if (rc == 0) {
+        derive_generator(&draft);
+        *config = draft.config;
+        rc = check(config);
+    }
+    return rc;
+}
+
+int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) {
+    return elc_pretrain_config_build(config, name, NULL, 0);
+}
