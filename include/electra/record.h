@@ -64,6 +64,10 @@ struct elc_record {
 int elc_record_next(struct elc_record *record, const struct elc_buffer *payload,
                     size_t *position) ELC_MUST_CHECK;
 
+/* The same walk without looking inside: only the record's bytes (borrowed from the payload). */
+int elc_record_next_raw(const uint8_t **raw, size_t *len, const struct elc_buffer *payload,
+                        size_t *position) ELC_MUST_CHECK;
+
 /* The field, or NULL. */
 const struct elc_field *elc_record_find(const struct elc_record *record, const char *key);
 

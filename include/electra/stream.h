@@ -70,6 +70,7 @@ struct elc_header {
     double mask_prob;
     char *model; /* scores: hash of the model, and the task */
     char *task;
+    uint64_t shard, shards; /* this is shard 1 … `shards` of a segment; 0, 0: a whole one */
     struct elc_buffer extra;
     size_t n_extra;
     struct elc_arena arena;
@@ -119,7 +120,11 @@ int elc_reader_next(struct elc_reader *reader, struct elc_block *block) ELC_MUST
 const struct elc_header *elc_reader_header(const struct elc_reader *reader);
 /* The operand being read, for messages: "corpus.els" or "standard input". */
 const char *elc_reader_name(const struct elc_reader *reader);
-/* Number of the block last returned, from 0, within the segment. */
+/* Keeps only every `n`-th block, the `k`-th first (1 ≤ k ≤ n), counted over all operands; the
+ * others are read and checked but not returned. Headers then name the shard, and blocks keep
+ * their `first`. A stream that is a shard already is ELC_EMISMATCH. Before the first event. */
+int elc_reader_shard(struct elc_reader *reader, uint64_t k, uint64_t n) ELC_MUST_CHECK;
+/* Number of the block last returned within the segment, from 1, as messages name it. */
 uint64_t elc_reader_block_number(const struct elc_reader *reader);
 /* XXH3-64 over what the present segment has shown so far, as its end will hold it: what a
  * checkpoint keeps to prove that a pipe is fed the same bytes again. */
@@ -131,9 +136,9 @@ void elc_reader_destroy(struct elc_reader *reader);
 /* Writes segments to an output; a zeroed struct is ready. The output is borrowed. */
 struct elc_writer {
     struct elc_output *output;
-    uint64_t records;     /* written in this segment */
-    struct elc_buffer sums; /* what the end's checksum covers */
-    struct elc_block block; /* records of elc_writer_record that are not written yet */
+    uint64_t records;            /* written in this segment */
+    struct XXH3_state_s *digest; /* over what the end's checksum covers */
+    struct elc_block block;      /* records of elc_writer_record that are not written yet */
 };
 /* Starts a segment. */
 int elc_writer_header(struct elc_writer *writer, struct elc_output *output,

@@ -1,0 +1,115 @@
+/* Records under construction. */
+#include <string.h>
+
+#include "electra/record.h"
+#include "wire.h"
+
+/* Starts a key-value pair. */
+static int begin_field(struct elc_builder *builder, msgpack_packer *packer, const char *key,
+                       size_t key_len) {
+    if (builder->n_fields == ELC_FIELDS_LIMIT)
+        return elc_fail(ELC_ELIMIT, "a record of more than %d keys", ELC_FIELDS_LIMIT);
+    builder->n_fields++;
+    elc_packer_init(packer, &builder->fields);
+    return elc_pack_str(packer, key, key_len);
+}
+
+void elc_builder_reset(struct elc_builder *builder) {
+    builder->fields.len = 0;
+    builder->n_fields = 0;
+}
+
+int elc_builder_uint(struct elc_builder *builder, const char *key, uint64_t value) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    return err ? err : msgpack_pack_uint64(&packer, value);
+}
+
+int elc_builder_double(struct elc_builder *builder, const char *key, double value) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    return err ? err : msgpack_pack_double(&packer, value);
+}
+
+int elc_builder_bool(struct elc_builder *builder, const char *key, bool value) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    if (err)
+        return err;
+    return value ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+}
+
+int elc_builder_str(struct elc_builder *builder, const char *key, const char *text, size_t len) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    return err ? err : elc_pack_str(&packer, text, len);
+}
+
+int elc_builder_bin(struct elc_builder *builder, const char *key, const void *bytes, size_t len) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    return err ? err : elc_pack_bin(&packer, bytes, len);
+}
+
+/* Appends numbers little-endian in `width` bytes each; there is room. */
+static inline void narrow(struct elc_buffer *bytes, const uint32_t *numbers, size_t n,
+                          unsigned width) {
+    uint8_t *to = bytes->data + bytes->len;
+    for (size_t i = 0; i < n; i++, to += width) {
+        to[0] = (uint8_t)numbers[i];
+        if (width > 1)
+            to[1] = (uint8_t)(numbers[i] >> 8);
+        if (width > 2) {
+            to[2] = (uint8_t)(numbers[i] >> 16);
+            to[3] = (uint8_t)(numbers[i] >> 24);
+        }
+    }
+    bytes->len += n * width;
+}
+
+int elc_builder_numbers(struct elc_builder *builder, const char *key, const uint32_t *numbers,
+                        size_t count, unsigned width) {
+    msgpack_packer packer;
+    if (count > UINT32_MAX / width)
+        return elc_fail(ELC_ELIMIT, "key '%s' has more than 2^32 bytes", key);
+    int err = begin_field(builder, &packer, key, strlen(key));
+    if (!err)
+        err = msgpack_pack_bin(&packer, count * width);
+    if (!err)
+        err = elc_buffer_reserve(&builder->fields, count * width);
+    if (err)
+        return err;
+    switch (width) { /* constants let the compiler unroll each loop by itself */
+    case 1:
+        narrow(&builder->fields, numbers, count, 1);
+        break;
+    case 2:
+        narrow(&builder->fields, numbers, count, 2);
+        break;
+    default:
+        narrow(&builder->fields, numbers, count, 4);
+        break;
+    }
+    return 0;
+}
+
+int elc_builder_field(struct elc_builder *builder, const struct elc_field *field) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, field->key, field->key_len);
+    return err ? err : elc_buffer_append(&builder->fields, field->raw, field->raw_len);
+}
+
+int elc_builder_finish(struct elc_builder *builder) {
+    msgpack_packer packer;
+    builder->record.len = 0;
+    elc_packer_init(&packer, &builder->record);
+    int err = msgpack_pack_map(&packer, builder->n_fields);
+    return err ? err
+               : elc_buffer_append(&builder->record, builder->fields.data, builder->fields.len);
+}
+
+void elc_builder_free(struct elc_builder *builder) {
+    elc_buffer_free(&builder->fields);
+    elc_buffer_free(&builder->record);
+    *builder = (struct elc_builder){0};
+}
