@@ -1,0 +1,71 @@
+/* Training examples: the records of tokens and corrupted streams, by their number in a run.
+ *
+ * Example i of a run is record i mod n of epoch i div n, where each epoch goes through all n
+ * records in an order of its own, drawn from the seed. Files are mapped and indexed (16 bytes a
+ * record), a pipe is copied to an unlinked file in $TMPDIR first. A pipe may also be followed live:
+ * then records come once, in their order, without an end that is known beforehand.
+ */
+#ifndef ELECTRA_EXAMPLES_H
+#define ELECTRA_EXAMPLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "electra/mask.h"
+#include "electra/stream.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct elc_examples;
+
+enum elc_examples_order {
+    ELC_IN_ORDER,  /* every epoch in the order of the stream (--no-shuffle, validation) */
+    ELC_SHUFFLED,  /* every epoch in an order drawn from (seed, epoch) */
+    ELC_LIVE,      /* one pipe, read as it comes: no epochs, no size */
+};
+
+/* Opens operands as elc_reader_new does (n_paths 0: standard input), reads and verifies all of them
+ * (not ELC_LIVE) and keeps what is needed to reach each record. Kinds other than tokens and
+ * corrupted are refused. */
+int elc_examples_open(struct elc_examples **examples, char *const *paths, size_t n_paths,
+                      enum elc_examples_order order, uint64_t seed, bool force) ELC_MUST_CHECK;
+void elc_examples_close(struct elc_examples *examples);
+
+const struct elc_header *elc_examples_header(const struct elc_examples *examples);
+/* The first operand, for messages. */
+const char *elc_examples_name(const struct elc_examples *examples);
+uint64_t elc_examples_count(const struct elc_examples *examples); /* n; 0 under ELC_LIVE */
+uint64_t elc_examples_tokens(const struct elc_examples *examples); /* in one epoch; 0 live */
+/* How often each token stands in one epoch [vocab size]; NULL under ELC_LIVE. Borrowed. */
+const uint64_t *elc_examples_frequencies(const struct elc_examples *examples);
+/* A number that only the same bytes give: of the whole input, or of what has been read of a live
+ * one. What a checkpoint keeps to prove that a run goes on with the data it was started on. */
+uint64_t elc_examples_digest(const struct elc_examples *examples);
+
+/* One example. A zeroed struct is empty; reuse it, then elc_example_free. */
+struct elc_example {
+    struct elc_buffer ids;   /* uint32_t each: the original ids */
+    struct elc_buffer types; /* uint32_t each; empty: all 0 */
+    size_t n;
+    uint64_t epoch;
+    /* Of a corrupted stream: */
+    bool has_masks;
+    struct elc_masks masks;
+    bool has_replacements;          /* the stream holds replacements, not [MASK]s */
+    struct elc_buffer replacements; /* uint32_t each, one for each masked position */
+    /* scratch */
+    struct elc_buffer numbers;
+};
+/* Reads example `index` (live: consecutive numbers only). 1, or 0 at the end of a live input, or an
+ * error. Text of at most the header's max_length tokens. */
+int elc_examples_get(struct elc_examples *examples, uint64_t index,
+                     struct elc_example *example) ELC_MUST_CHECK;
+void elc_example_free(struct elc_example *example);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,421 @@
+/* Records of streams by number: mapped and indexed, or followed live. */
+#include "electra/examples.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "electra/random.h"
+#include "electra/record.h"
+
+/* Where a record lies. */
+struct place {
+    uint64_t offset; /* in its file */
+    uint32_t bytes;
+    uint32_t file;
+};
+
+struct elc_examples {
+    enum elc_examples_order order;
+    uint64_t seed;
+    const char *name;
+    struct elc_header header;
+    bool has_header;
+    uint64_t digest;
+
+    /* indexed */
+    struct elc_map *files;
+    size_t n_files;
+    struct place *places;
+    size_t n, places_capacity;
+    uint64_t n_tokens;
+    uint64_t *frequencies;
+    uint64_t *permutation; /* of `permuted_epoch` */
+    uint64_t permuted_epoch;
+    bool has_permutation;
+
+    /* live */
+    struct elc_reader *reader;
+    struct elc_block block;
+    size_t block_position;
+    uint64_t next_index;
+
+    struct elc_record record;
+    struct elc_buffer ids; /* scratch of indexing */
+};
+
+static uint64_t digest_add(uint64_t digest, uint64_t number) {
+    const uint64_t pair[2] = {digest, number};
+    return XXH3_64bits(pair, sizeof pair);
+}
+
+/* ---- reading one record ---- */
+
+/* What a masked position showed the generator decides `keep`; what replaced it is in ids itself. */
+static int read_masks(struct elc_example *example, const struct elc_record *record,
+                      const struct elc_header *header) {
+    int present = elc_record_numbers(record, "masked", 2, SIZE_MAX, &example->numbers);
+    if (present <= 0)
+        return present < 0 ? present : elc_fail(ELC_EFORMAT, "key 'masked' is missing");
+    struct elc_masks *masks = &example->masks;
+    size_t n = example->numbers.len / sizeof(uint32_t);
+    const uint32_t *positions = (const uint32_t *)(const void *)example->numbers.data;
+    size_t capacity = masks->capacity;
+    int err = elc_grow(&masks->positions, &capacity, n, sizeof *masks->positions);
+    capacity = masks->capacity;
+    if (!err)
+        err = elc_grow(&masks->keep, &capacity, n, sizeof *masks->keep);
+    if (err)
+        return err;
+    masks->capacity = capacity;
+    masks->n = n;
+    for (size_t i = 0; i < n; i++) {
+        if (positions[i] >= example->n || (i > 0 && positions[i] <= positions[i - 1]))
+            return elc_fail(ELC_EFORMAT,
+                            "key 'masked' is not an ascending list of positions in the text");
+        masks->positions[i] = positions[i];
+    }
+    err = elc_record_ids(record, "original", header->id_width, header->vocab.size,
+                         &example->numbers);
+    if (err)
+        return err;
+    if (example->numbers.len != n * sizeof(uint32_t))
+        return elc_fail(ELC_EFORMAT, "keys 'masked' and 'original' disagree in length");
+    return elc_buffer_append(&example->replacements, NULL, 0);
+}
+
+static int restore_original(struct elc_example *example, const struct elc_record *record,
+                            const struct elc_header *header) {
+    example->replacements.len = 0;
+    int err = read_masks(example, record, header);
+    if (err)
+        return err;
+    uint32_t *ids = (uint32_t *)(void *)example->ids.data;
+    const uint32_t *original = (const uint32_t *)(const void *)example->numbers.data;
+    for (size_t i = 0; !err && i < example->masks.n; i++) {
+        uint32_t *shown = &ids[example->masks.positions[i]];
+        example->masks.keep[i] = *shown != header->vocab.mask;
+        err = elc_buffer_append(&example->replacements, shown, sizeof *shown);
+        *shown = original[i];
+    }
+    example->has_masks = true;
+    example->has_replacements = elc_record_find(record, "replaced") != NULL;
+    return err;
+}
+
+static int read_example(struct elc_example *example, const struct elc_record *record,
+                        const struct elc_header *header) {
+    int err = elc_record_ids(record, "ids", header->id_width, header->vocab.size, &example->ids);
+    if (err)
+        return err;
+    example->n = example->ids.len / sizeof(uint32_t);
+    example->has_masks = example->has_replacements = false;
+    example->types.len = 0;
+    if (example->n == 0 || example->n > header->max_length)
+        return elc_fail(ELC_EFORMAT, "%zu tokens, the header says 1 to %u", example->n,
+                        header->max_length);
+    int present = elc_record_numbers(record, "types", 1, example->n, &example->types);
+    if (present < 0)
+        return present;
+    return header->kind == ELC_CORRUPTED ? restore_original(example, record, header) : 0;
+}
+
+void elc_example_free(struct elc_example *example) {
+    elc_buffer_free(&example->ids);
+    elc_buffer_free(&example->types);
+    elc_buffer_free(&example->replacements);
+    elc_buffer_free(&example->numbers);
+    elc_masks_free(&example->masks);
+}
+
+/* ---- opening ---- */
+
+static int take_header(struct elc_examples *examples, const struct elc_reader *reader) {
+    const struct elc_header *header = elc_reader_header(reader);
+    if (header->kind == ELC_SCORES)
+        return elc_fail(ELC_EMISMATCH, "%s: a stream of scores, where tokens or corrupted are wanted",
+                        elc_reader_name(reader));
+    if (examples->has_header)
+        return elc_header_check_same(&examples->header, examples->name, header,
+                                     elc_reader_name(reader));
+    examples->has_header = true;
+    return elc_header_copy(&examples->header, header);
+}
+
+static int index_block(struct elc_examples *examples, const struct elc_reader *reader,
+                       const struct elc_block *block, uint32_t file) {
+    uint64_t payload = elc_reader_payload_offset(reader);
+    size_t position = 0;
+    int got;
+    const struct elc_header *header = elc_reader_header(reader);
+    while ((got = elc_record_next(&examples->record, &block->payload, &position)) > 0) {
+        const struct elc_record *record = &examples->record;
+        int err = elc_record_ids(record, "ids", header->id_width, header->vocab.size, &examples->ids);
+        if (!err)
+            err = elc_grow(&examples->places, &examples->places_capacity, examples->n + 1,
+                           sizeof *examples->places);
+        if (err)
+            return elc_context(err, "%s: block %llu", elc_reader_name(reader),
+                               (unsigned long long)elc_reader_block_number(reader));
+        size_t n_ids = examples->ids.len / sizeof(uint32_t);
+        const uint32_t *ids = (const uint32_t *)(const void *)examples->ids.data;
+        for (size_t i = 0; i < n_ids; i++)
+            examples->frequencies[ids[i]]++;
+        examples->n_tokens += n_ids;
+        examples->places[examples->n++] = (struct place){
+            payload + position - record->raw_len, (uint32_t)record->raw_len, file};
+    }
+    return got;
+}
+
+static int index_file(struct elc_examples *examples, uint32_t file, const char *name) {
+    struct elc_reader *reader;
+    const struct elc_map *map = &examples->files[file];
+    int err = elc_reader_new_memory(&reader, map->data, map->len, name);
+    if (err)
+        return err;
+    struct elc_block block = {0};
+    int event;
+    while ((event = elc_reader_next(reader, &block)) > ELC_END) {
+        err = 0;
+        if (event == ELC_HEADER) {
+            err = take_header(examples, reader);
+            if (!err && !examples->frequencies &&
+                !(examples->frequencies = calloc(examples->header.vocab.size, sizeof(uint64_t))))
+                err = elc_fail_memory(examples->header.vocab.size * sizeof(uint64_t));
+        } else if (event == ELC_BLOCK) {
+            err = index_block(examples, reader, &block, file);
+        } else {
+            examples->digest = digest_add(examples->digest, elc_reader_digest(reader));
+        }
+        if (err) {
+            event = err;
+            break;
+        }
+    }
+    elc_buffer_free(&block.payload);
+    elc_reader_destroy(reader);
+    return event;
+}
+
+/* Copies a pipe to an unlinked file and maps that. */
+static int spool(struct elc_map *map, struct elc_input *input) {
+    int fd;
+    int err = elc_spool_open(&fd);
+    if (err)
+        return err;
+    struct elc_output copy = {.fd = fd, .name = "temporary file (TMPDIR)"};
+    static const size_t CHUNK = 1 << 16;
+    struct elc_buffer chunk = {0};
+    long long got = 0;
+    err = elc_buffer_reserve(&chunk, CHUNK);
+    while (!err && (got = elc_input_read(input, chunk.data, CHUNK)) > 0)
+        err = elc_output_write(&copy, chunk.data, (size_t)got);
+    if (!err && got < 0)
+        err = (int)got;
+    if (!err)
+        err = elc_output_flush(&copy);
+    if (!err)
+        err = elc_map_fd(map, fd, input->name);
+    elc_buffer_free(&chunk);
+    elc_output_abandon(&copy);
+    return err;
+}
+
+static int open_file(struct elc_examples *examples, uint32_t file, const char *path) {
+    struct elc_input input;
+    int err = elc_input_open(&input, path);
+    if (err)
+        return err;
+    struct stat status;
+    bool regular = fstat(input.fd, &status) == 0 && S_ISREG(status.st_mode);
+    err = regular ? elc_map_fd(&examples->files[file], input.fd, input.name)
+                  : spool(&examples->files[file], &input);
+    if (!err)
+        err = index_file(examples, file, input.name);
+    elc_input_close(&input);
+    return err;
+}
+
+static int open_indexed(struct elc_examples *examples, char *const *paths, size_t n_paths) {
+    examples->files = calloc(n_paths, sizeof *examples->files);
+    if (!examples->files)
+        return elc_fail_memory(0);
+    int err = 0;
+    for (size_t i = 0; !err && i < n_paths; i++) {
+        examples->n_files = i + 1;
+        err = open_file(examples, (uint32_t)i, paths[i]);
+    }
+    return err;
+}
+
+/* Reads up to the first header, so that shapes can be checked before the first step. */
+static int open_live(struct elc_examples *examples, char *const *paths, size_t n_paths,
+                     bool force) {
+    int err = elc_reader_new(&examples->reader, paths, n_paths, force);
+    if (err)
+        return err;
+    int event = elc_reader_next(examples->reader, &examples->block);
+    return event < 0 ? event : take_header(examples, examples->reader);
+}
+
+int elc_examples_open(struct elc_examples **examples_out, char *const *paths, size_t n_paths,
+                      enum elc_examples_order order, uint64_t seed, bool force) {
+    static char *const standard_input[] = {(char[]){"-"}};
+    if (n_paths == 0) {
+        paths = standard_input;
+        n_paths = 1;
+    }
+    struct elc_examples *examples = calloc(1, sizeof *examples);
+    if (!examples)
+        return elc_fail_memory(sizeof *examples);
+    examples->order = order;
+    examples->seed = seed;
+    examples->name = strcmp(paths[0], "-") == 0 ? "standard input" : paths[0];
+    int err = order == ELC_LIVE ? open_live(examples, paths, n_paths, force)
+                                : open_indexed(examples, paths, n_paths);
+    if (err) {
+        elc_examples_close(examples);
+        return err;
+    }
+    *examples_out = examples;
+    return 0;
+}
+
+void elc_examples_close(struct elc_examples *examples) {
+    if (!examples)
+        return;
+    for (size_t i = 0; i < examples->n_files; i++)
+        elc_map_close(&examples->files[i]);
+    free(examples->files);
+    free(examples->places);
+    free(examples->frequencies);
+    free(examples->permutation);
+    if (examples->reader)
+        elc_reader_destroy(examples->reader);
+    elc_buffer_free(&examples->block.payload);
+    elc_buffer_free(&examples->ids);
+    elc_header_free(&examples->header);
+    free(examples);
+}
+
+const struct elc_header *elc_examples_header(const struct elc_examples *examples) {
+    return &examples->header;
+}
+
+const char *elc_examples_name(const struct elc_examples *examples) {
+    return examples->name;
+}
+
+uint64_t elc_examples_count(const struct elc_examples *examples) {
+    return examples->n;
+}
+
+uint64_t elc_examples_tokens(const struct elc_examples *examples) {
+    return examples->n_tokens;
+}
+
+const uint64_t *elc_examples_frequencies(const struct elc_examples *examples) {
+    return examples->frequencies;
+}
+
+uint64_t elc_examples_digest(const struct elc_examples *examples) {
+    if (examples->order != ELC_LIVE)
+        return examples->digest;
+    return digest_add(examples->digest, elc_reader_digest(examples->reader));
+}
+
+/* ---- reading ---- */
+
+static int permute(struct elc_examples *examples, uint64_t epoch) {
+    if (examples->has_permutation && examples->permuted_epoch == epoch)
+        return 0;
+    if (!examples->permutation &&
+        !(examples->permutation = malloc(examples->n * sizeof *examples->permutation)))
+        return elc_fail_memory(examples->n * sizeof *examples->permutation);
+    struct elc_random random;
+    elc_random_init(&random, examples->seed, ELC_EPOCH_ORDER, epoch, 0);
+    elc_random_permutation(examples->permutation, examples->n, &random);
+    examples->permuted_epoch = epoch;
+    examples->has_permutation = true;
+    return 0;
+}
+
+static int get_indexed(struct elc_examples *examples, uint64_t index,
+                       struct elc_example *example) {
+    if (examples->n == 0)
+        return elc_fail(ELC_EFORMAT, "%s: no records", examples->name);
+    uint64_t epoch = index / examples->n, number = index % examples->n;
+    int err = examples->order == ELC_SHUFFLED ? permute(examples, epoch) : 0;
+    if (err)
+        return err;
+    if (examples->order == ELC_SHUFFLED)
+        number = examples->permutation[number];
+    const struct place *place = &examples->places[number];
+    /* The bytes were verified when they were indexed; elc_record_next only reads them. */
+    const struct elc_buffer bytes = {
+        (uint8_t *)(uintptr_t)examples->files[place->file].data + place->offset, place->bytes,
+        place->bytes};
+    size_t position = 0;
+    int got = elc_record_next(&examples->record, &bytes, &position);
+    if (got > 0) {
+        err = read_example(example, &examples->record, &examples->header);
+        got = err ? err : 1;
+    }
+    example->epoch = epoch;
+    if (got < 0)
+        return elc_context(got, "%s: record %llu", examples->name, (unsigned long long)number + 1);
+    return got;
+}
+
+/* The next block that holds records; 1, 0 at the end, or an error. */
+static int next_live_block(struct elc_examples *examples) {
+    int event;
+    while ((event = elc_reader_next(examples->reader, &examples->block)) > ELC_END) {
+        if (event == ELC_BLOCK) {
+            examples->block_position = 0;
+            return 1;
+        }
+        if (event == ELC_HEADER) {
+            int err = take_header(examples, examples->reader);
+            if (err)
+                return err;
+        } else {
+            examples->digest = digest_add(examples->digest, elc_reader_digest(examples->reader));
+        }
+    }
+    return event;
+}
+
+static int get_live(struct elc_examples *examples, uint64_t index, struct elc_example *example) {
+    while (true) {
+        int got = examples->block.payload.len == 0
+                      ? 0
+                      : elc_record_next(&examples->record, &examples->block.payload,
+                                        &examples->block_position);
+        if (got == 0) {
+            got = next_live_block(examples);
+            if (got <= 0)
+                return got;
+            continue;
+        }
+        if (got < 0)
+            return got;
+        if (examples->next_index++ < index)
+            continue; /* a resumed run passes over what it has seen */
+        int err = read_example(example, &examples->record, &examples->header);
+        example->epoch = 0;
+        return err ? elc_context(err, "%s: record %llu", examples->name,
+                                 (unsigned long long)examples->next_index)
+                   : 1;
+    }
+}
+
+int elc_examples_get(struct elc_examples *examples, uint64_t index, struct elc_example *example) {
+    return examples->order == ELC_LIVE ? get_live(examples, index, example)
+                                       : get_indexed(examples, index, example);
+}
