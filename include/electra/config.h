@@ -83,7 +83,7 @@ struct elc_pretrain_config {
     bool adam_bias_correction;  /* false */
     double max_grad_norm;       /* 1.0 */
 };
-/* `name` is nano, small, base or large (electra.md 1.7), or the path of a flat JSON file with any of
+/* `name` is nano, small, base or large, or the path of a flat JSON file with any of
  * the keys; unknown keys are refused by name. vocab_size is left 0 for the caller to set.
  * Generator: hidden = round(hidden · generator_hidden_size), layers = round(layers ·
  * generator_layers), FFN = 4·hidden, heads = max(1, hidden // 64) unless given as generator_…. */

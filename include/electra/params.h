@@ -47,7 +47,7 @@ int elc_table_build(struct elc_table *table, const struct elc_config *config,
 void elc_table_free(struct elc_table *table);
 /* The tensor with this name, or NULL. */
 const struct elc_tensor *elc_table_find(const struct elc_table *table, const char *name);
-/* Draws initial values, keyed by (seed, name): electra.md 1.5. */
+/* Draws initial values, keyed by (seed, name), as the tensors' `init` says. */
 void elc_table_init(const struct elc_table *table, elc_float *values, uint64_t seed,
                     double stddev);
 
@@ -56,7 +56,7 @@ void elc_table_init(const struct elc_table *table, elc_float *values, uint64_t s
 /* One tensor of a safetensors file; points into the map. */
 struct elc_stored {
     const char *name;
-    char dtype[8];
+    const char *dtype; /* "F32", … */
     uint64_t shape[8];
     size_t rank;
     const uint8_t *data;
@@ -68,7 +68,7 @@ struct elc_safetensors {
     size_t n_tensors;
     struct elc_arena arena;
 };
-/* Maps and validates a file as the reference does (electra.md 3.6): header length ≤ 100 MB, JSON
+/* Maps and validates a file as the reference does: header length ≤ 100 MB, JSON
  * object, no duplicate keys, offsets contiguous from 0 to the end of the file, sizes equal to
  * product(shape) · size(dtype) with overflow checks. */
 int elc_safetensors_open(struct elc_safetensors *file, const char *path) ELC_MUST_CHECK;
@@ -91,14 +91,15 @@ int elc_safetensors_write(const char *path, const struct elc_to_store *tensors, 
                           const char *const *metadata, size_t n_metadata) ELC_MUST_CHECK;
 
 /* Copies (converting F16, BF16, F32, F64 to elc_float) the tensors of a network out of a file into
- * `values`, tolerating what electra.md 3.2 lists: unused embeddings_project when E = H, position_ids,
+ * `values`, tolerating what ELECTRA's files come with: unused embeddings_project when E = H, position_ids,
  * tied generator_lm_head.weight present or absent, LayerNorm.gamma/beta, a missing "electra."
- * prefix. A missing tensor and a shape that disagrees with the config are ELC_EMISMATCH by name;
- * a value that is not finite is ELC_ENUMERIC by name. Tensors that are not used are reported through
- * `unused` (NULL: not wanted), one name after another, NUL-terminated each. */
+ * prefix. A missing tensor, a shape that disagrees with the config and an output matrix that is not
+ * the word embeddings are ELC_EMISMATCH by name; a value that is not finite is ELC_ENUMERIC by name.
+ * Tensors that are neither used nor tolerated are reported through `unused` (NULL: not wanted),
+ * one name after another, NUL-terminated each. `path` is for messages. */
 int elc_params_load(elc_float *values, const struct elc_table *table,
-                    const struct elc_config *config, const struct elc_safetensors *file,
-                    const char *path, struct elc_buffer *unused) ELC_MUST_CHECK;
+                    const struct elc_safetensors *file, const char *path,
+                    struct elc_buffer *unused) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

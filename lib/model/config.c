@@ -65,10 +65,9 @@ void elc_config_default(struct elc_config *config) {
 
 int elc_config_check(const struct elc_config *config) {
     for (size_t i = 0; i < elc_n_config_settings; i++) {
-        int rc = elc_setting_check(&elc_config_settings[i], config, ELC_EINVAL);
-        if (rc < 0) {
-            return rc;
-        }
+        int err = elc_setting_check(&elc_config_settings[i], config, ELC_EINVAL);
+        if (err < 0)
+            return err;
     }
     if (config->hidden_size % config->num_attention_heads != 0) {
         return elc_fail(ELC_EINVAL, "'hidden_size' %u is no multiple of 'num_attention_heads' %u",
@@ -86,9 +85,8 @@ int elc_config_check(const struct elc_config *config) {
 /* A string that must be `expected` where it is present. */
 static int require_string(const json_t *object, const char *key, const char *expected) {
     const json_t *value = json_object_get(object, key);
-    if (!value || json_is_null(value)) {
+    if (!value || json_is_null(value))
         return 0;
-    }
     const char *text = json_string_value(value);
     if (!text || strcmp(text, expected) != 0) {
         return elc_fail(ELC_EFORMAT, "'%s' is '%s'; only '%s' is supported", key,
@@ -118,45 +116,39 @@ static int parse_architecture(struct elc_config *config, const json_t *object) {
 
 static int parse_object(struct elc_config *config, const json_t *object) {
     elc_config_default(config);
-    int rc = require_string(object, "model_type", "electra");
-    if (rc == 0) {
-        rc = require_string(object, "position_embedding_type", "absolute");
-    }
-    if (rc == 0) {
-        rc = parse_architecture(config, object);
-    }
-    for (size_t i = 0; rc == 0 && i < elc_n_config_settings; i++) {
+    int err = require_string(object, "model_type", "electra");
+    if (err == 0)
+        err = require_string(object, "position_embedding_type", "absolute");
+    if (err == 0)
+        err = parse_architecture(config, object);
+    for (size_t i = 0; err == 0 && i < elc_n_config_settings; i++) {
         const json_t *value = json_object_get(object, elc_config_settings[i].key);
-        if (value && !json_is_null(value)) {
-            rc = elc_setting_store(&elc_config_settings[i], config, value, ELC_EFORMAT);
-        }
+        if (value && !json_is_null(value))
+            err = elc_setting_store(&elc_config_settings[i], config, value, ELC_EFORMAT);
     }
-    return rc == 0 ? elc_config_check(config) : rc;
+    return err == 0 ? elc_config_check(config) : err;
 }
 
 int elc_config_parse(struct elc_config *config, const char *json, size_t len, const char *name) {
     json_t *object = elc_json_object(json, len, name);
-    if (!object) {
+    if (!object)
         return ELC_EFORMAT;
-    }
-    int rc = parse_object(config, object);
+    int err = parse_object(config, object);
     json_decref(object);
-    return rc < 0 ? elc_context(rc, "%s", name) : 0;
+    return err < 0 ? elc_context(err, "%s", name) : 0;
 }
 
 int elc_config_read(struct elc_config *config, const char *path) {
     struct elc_map map;
-    int rc = elc_map_open(&map, path);
-    if (rc < 0) {
-        return rc;
-    }
-    if (map.len > CONFIG_BYTES_LIMIT) {
-        rc = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, CONFIG_BYTES_LIMIT);
-    } else {
-        rc = elc_config_parse(config, (const char *)map.data, map.len, path);
-    }
+    int err = elc_map_open(&map, path);
+    if (err < 0)
+        return err;
+    if (map.len > CONFIG_BYTES_LIMIT)
+        err = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, CONFIG_BYTES_LIMIT);
+    else
+        err = elc_config_parse(config, (const char *)map.data, map.len, path);
     elc_map_close(&map);
-    return rc;
+    return err;
 }
 
 /* ---- writing ---- */
@@ -178,16 +170,14 @@ static json_t *format_object(const struct elc_config *config) {
 
 int elc_config_format(const struct elc_config *config, struct elc_buffer *json) {
     json_t *object = format_object(config);
-    if (!object) {
+    if (!object)
         return elc_fail_memory(0);
-    }
     /* 15 digits are the most that give back every decimal number as it was written. */
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(object);
-    if (!text) {
+    if (!text)
         return elc_fail_memory(0);
-    }
-    int rc = elc_buffer_printf(json, "%s\n", text);
+    int err = elc_buffer_printf(json, "%s\n", text);
     free(text);
-    return rc;
+    return err;
 }

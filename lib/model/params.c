@@ -18,19 +18,18 @@ struct layout {
     struct elc_table *table;
     size_t capacity;
     uint32_t depth;
-    int rc; /* of the first failure; later additions do nothing */
+    int err; /* of the first failure; later additions do nothing */
 };
 
 static void add(struct layout *layout, const char *prefix, const char *name, uint32_t rows,
                 uint32_t columns, enum elc_init init) {
     struct elc_table *table = layout->table;
-    if (layout->rc == 0) {
-        layout->rc = elc_grow(&table->tensors, &layout->capacity, table->n_tensors + 1,
-                              sizeof *table->tensors);
+    if (layout->err == 0) {
+        layout->err = elc_grow(&table->tensors, &layout->capacity, table->n_tensors + 1,
+                               sizeof *table->tensors);
     }
-    if (layout->rc < 0) {
+    if (layout->err < 0)
         return;
-    }
     struct elc_tensor *tensor = &table->tensors[table->n_tensors++];
     *tensor = (struct elc_tensor){
         .shape = {rows, columns},
@@ -114,14 +113,12 @@ static void add_head(struct layout *layout, const struct elc_config *config) {
 
 int elc_table_build(struct elc_table *table, const struct elc_config *config, bool shared) {
     *table = (struct elc_table){0};
-    int rc = elc_config_check(config);
-    if (rc < 0) {
-        return rc;
-    }
+    int err = elc_config_check(config);
+    if (err < 0)
+        return err;
     struct layout layout = {.table = table};
-    if (!shared) {
+    if (!shared)
         add_embeddings(&layout, config);
-    }
     if (config->embedding_size != config->hidden_size) {
         add_dense(&layout, "electra.embeddings_project", config->hidden_size,
                   config->embedding_size, ELC_INIT_GLOROT);
@@ -132,10 +129,9 @@ int elc_table_build(struct elc_table *table, const struct elc_config *config, bo
     }
     layout.depth = config->num_hidden_layers + 2;
     add_head(&layout, config);
-    if (layout.rc < 0) {
+    if (layout.err < 0)
         elc_table_free(table);
-    }
-    return layout.rc;
+    return layout.err;
 }
 
 void elc_table_free(struct elc_table *table) {
@@ -144,11 +140,9 @@ void elc_table_free(struct elc_table *table) {
 }
 
 const struct elc_tensor *elc_table_find(const struct elc_table *table, const char *name) {
-    for (size_t i = 0; i < table->n_tensors; i++) {
-        if (strcmp(table->tensors[i].name, name) == 0) {
+    for (size_t i = 0; i < table->n_tensors; i++)
+        if (strcmp(table->tensors[i].name, name) == 0)
             return &table->tensors[i];
-        }
-    }
     return NULL;
 }
 
@@ -158,9 +152,8 @@ const struct elc_tensor *elc_table_find(const struct elc_table *table, const cha
 static double truncated_normal(struct elc_random *random) {
     for (;;) {
         double x = 4 * elc_random_unit(random) - 2;
-        if (elc_random_unit(random) < exp(-x * x / 2)) {
+        if (elc_random_unit(random) < exp(-x * x / 2))
             return x;
-        }
     }
 }
 
@@ -190,7 +183,6 @@ static void init_tensor(const struct elc_tensor *tensor, elc_float *values, uint
 void elc_table_init(const struct elc_table *table, elc_float *values, uint64_t seed,
                     double stddev) {
     memset(values, 0, table->total * sizeof *values);
-    for (size_t i = 0; i < table->n_tensors; i++) {
+    for (size_t i = 0; i < table->n_tensors; i++)
         init_tensor(&table->tensors[i], values + table->tensors[i].offset, seed, stddev);
-    }
 }

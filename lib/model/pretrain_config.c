@@ -126,16 +126,13 @@ enum { N_PRESETS = sizeof presets / sizeof presets[0] };
 static int store(struct draft *draft, const char *key, const json_t *value, enum elc_err error) {
     const struct elc_setting *setting =
         elc_setting_find(pretrain_settings, N_PRETRAIN_SETTINGS, key);
-    if (setting) {
+    if (setting)
         return elc_setting_store(setting, draft, value, error);
-    }
-    if (strcmp(key, "vocab_size") == 0 || strcmp(key, "pad_token_id") == 0) {
+    if (strcmp(key, "vocab_size") == 0 || strcmp(key, "pad_token_id") == 0)
         return elc_fail(error, "'%s' is the vocabulary's to say", key);
-    }
     setting = elc_setting_find(elc_config_settings, elc_n_config_settings, key);
-    if (setting) {
+    if (setting)
         return elc_setting_store(setting, &draft->config.discriminator, value, error);
-    }
     return elc_fail(error, "unknown key '%s'", key);
 }
 
@@ -143,32 +140,29 @@ static int store_object(struct draft *draft, json_t *object) {
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) {
-        int rc = store(draft, key, value, ELC_EFORMAT);
-        if (rc < 0) {
-            return rc;
-        }
+        int err = store(draft, key, value, ELC_EFORMAT);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
 
 static int read_file(struct draft *draft, const char *path) {
     struct elc_map map;
-    int rc = elc_map_open(&map, path);
-    if (rc < 0) {
-        return elc_context(rc, "configuration is none of nano, small, base, large");
-    }
+    int err = elc_map_open(&map, path);
+    if (err < 0)
+        return elc_context(err, "configuration is none of nano, small, base, large");
     if (map.len > FILE_BYTES_LIMIT) {
-        rc = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, FILE_BYTES_LIMIT);
+        err = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, FILE_BYTES_LIMIT);
     } else {
         json_t *object = elc_json_object((const char *)map.data, map.len, path);
-        rc = object ? store_object(draft, object) : ELC_EFORMAT;
-        if (object && rc < 0) {
-            rc = elc_context(rc, "%s", path);
-        }
+        err = object ? store_object(draft, object) : ELC_EFORMAT;
+        if (object && err < 0)
+            err = elc_context(err, "%s", path);
         json_decref(object);
     }
     elc_map_close(&map);
-    return rc;
+    return err;
 }
 
 /* "key=value": the value is a JSON number, true or false, or else a word. */
@@ -176,21 +170,18 @@ static int override(struct draft *draft, const char *text) {
     const char *equals = strchr(text, '=');
     char key[64];
     size_t len = equals ? (size_t)(equals - text) : 0;
-    if (len == 0 || len >= sizeof key) {
+    if (len == 0 || len >= sizeof key)
         return elc_fail(ELC_EINVAL, "'%s' is not KEY=VALUE", text);
-    }
     memcpy(key, text, len);
     key[len] = '\0';
     json_t *value = json_loads(equals + 1, JSON_DECODE_ANY, NULL);
-    if (!value) {
+    if (!value)
         value = json_string(equals + 1);
-    }
-    if (!value) {
+    if (!value)
         return elc_fail(ELC_EINVAL, "'%s' is not UTF-8", text);
-    }
-    int rc = store(draft, key, value, ELC_EINVAL);
+    int err = store(draft, key, value, ELC_EINVAL);
     json_decref(value);
-    return rc;
+    return err;
 }
 
 /* ---- the generator ---- */
@@ -225,14 +216,12 @@ static int check_shape(struct elc_config config) {
 }
 
 static int check(const struct elc_pretrain_config *config) {
-    int rc = check_shape(config->discriminator);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = check_shape(config->generator);
-    if (rc < 0) {
-        return elc_context(rc, "the generator");
-    }
+    int err = check_shape(config->discriminator);
+    if (err < 0)
+        return err;
+    err = check_shape(config->generator);
+    if (err < 0)
+        return elc_context(err, "the generator");
     if (config->max_seq_length > config->discriminator.max_position_embeddings) {
         return elc_fail(ELC_EINVAL, "'max_seq_length' %u is above 'max_position_embeddings' %u",
                         config->max_seq_length, config->discriminator.max_position_embeddings);
@@ -244,25 +233,23 @@ int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *na
                               const char *const *overrides, size_t n_overrides) {
     struct draft draft;
     small(&draft);
-    int rc = 1;
+    int err = 1;
     for (size_t i = 0; i < N_PRESETS; i++) {
         if (strcmp(name, presets[i].name) == 0) {
             presets[i].fill(&draft);
-            rc = 0;
+            err = 0;
         }
     }
-    if (rc == 1) {
-        rc = read_file(&draft, name);
-    }
-    for (size_t i = 0; rc == 0 && i < n_overrides; i++) {
-        rc = override(&draft, overrides[i]);
-    }
-    if (rc == 0) {
+    if (err == 1)
+        err = read_file(&draft, name);
+    for (size_t i = 0; err == 0 && i < n_overrides; i++)
+        err = override(&draft, overrides[i]);
+    if (err == 0) {
         derive_generator(&draft);
         *config = draft.config;
-        rc = check(config);
+        err = check(config);
     }
-    return rc;
+    return err;
 }
 
 int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) {

@@ -16,11 +16,9 @@ enum { N_ACTIVATIONS = sizeof activation_names / sizeof activation_names[0] };
 
 const struct elc_setting *elc_setting_find(const struct elc_setting *settings, size_t n_settings,
                                            const char *key) {
-    for (size_t i = 0; i < n_settings; i++) {
-        if (strcmp(settings[i].key, key) == 0) {
+    for (size_t i = 0; i < n_settings; i++)
+        if (strcmp(settings[i].key, key) == 0)
             return &settings[i];
-        }
-    }
     return NULL;
 }
 
@@ -35,9 +33,8 @@ static int fail_range(const struct elc_setting *setting, enum elc_err error) {
 }
 
 static bool in_range(const struct elc_setting *setting, double value) {
-    if (setting->open) {
+    if (setting->open)
         return value > setting->min && value < setting->max;
-    }
     return value >= setting->min && value <= setting->max; /* false for NaN */
 }
 
@@ -87,26 +84,22 @@ int elc_setting_store(const struct elc_setting *setting, void *object, const jso
     case ELC_SETTING_U32:
     case ELC_SETTING_U64: {
         json_int_t number = json_integer_value(value);
-        if (!json_is_integer(value) || !in_range(setting, (double)number)) {
+        if (!json_is_integer(value) || !in_range(setting, (double)number))
             return fail_range(setting, error);
-        }
-        if (setting->type == ELC_SETTING_U32) {
+        if (setting->type == ELC_SETTING_U32)
             *(uint32_t *)member = (uint32_t)number;
-        } else {
+        else
             *(uint64_t *)member = (uint64_t)number;
-        }
         return 0;
     }
     case ELC_SETTING_REAL:
-        if (!json_is_number(value) || !in_range(setting, json_number_value(value))) {
+        if (!json_is_number(value) || !in_range(setting, json_number_value(value)))
             return fail_range(setting, error);
-        }
         *(double *)member = json_number_value(value);
         return 0;
     case ELC_SETTING_BOOL:
-        if (!json_is_boolean(value)) {
+        if (!json_is_boolean(value))
             return elc_fail(error, "'%s' is neither true nor false", setting->key);
-        }
         *(bool *)member = json_is_true(value);
         return 0;
     case ELC_SETTING_ACTIVATION:

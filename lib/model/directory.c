@@ -1,0 +1,159 @@
+/* Model directories: finding one, writing one. */
+#include "electra/directory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <jansson.h>
+
+#include "electra/file.h"
+#include "electra/memory.h"
+
+/* ---- finding ---- */
+
+/* 1 if directory/name exists, 0 if not, negative error. */
+static int exists(const char *directory, const char *name) {
+    char *path = elc_path_join(directory, name);
+    if (!path)
+        return ELC_ENOMEM;
+    struct stat status;
+    int found = stat(path, &status) == 0;
+    free(path);
+    return found;
+}
+
+int elc_directory_resolve(char **resolved, const char *path, enum elc_architecture wanted) {
+    const char *inner = wanted == ELC_GENERATOR ? "generator" : "discriminator";
+    *resolved = NULL;
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return elc_fail_errno("%s", path);
+    if (!S_ISDIR(status.st_mode))
+        return elc_fail(ELC_EIO, "%s: is no model directory", path);
+    int found = exists(path, "config.json");
+    if (found < 0)
+        return found;
+    if (found) {
+        *resolved = strdup(path);
+        return *resolved ? 0 : elc_fail_memory(strlen(path));
+    }
+    *resolved = elc_path_join(path, inner);
+    if (!*resolved)
+        return ELC_ENOMEM;
+    found = exists(*resolved, "config.json");
+    if (found > 0)
+        return 0;
+    free(*resolved);
+    *resolved = NULL;
+    return found < 0 ? found
+                     : elc_fail(ELC_EIO,
+                                "%s: is no model directory: it has neither config.json nor "
+                                "%s/config.json",
+                                path, inner);
+}
+
+/* ---- writing ---- */
+
+static int save_config(const char *directory, const struct elc_config *config) {
+    struct elc_buffer json = {0};
+    char *path = elc_path_join(directory, "config.json");
+    int err = path ? elc_config_format(config, &json) : ELC_ENOMEM;
+    if (!err)
+        err = elc_file_write(path, json.data, json.len);
+    free(path);
+    elc_buffer_free(&json);
+    return err;
+}
+
+static int save_tokenizer_config(const char *directory, bool cased, bool strip_accents,
+                                 uint32_t max_length) {
+    json_t *object = json_pack("{s:b, s:i, s:b, s:s}", "do_lower_case", !cased, "model_max_length",
+                               (int)max_length, "strip_accents", (int)strip_accents,
+                               "tokenizer_class", "ElectraTokenizer");
+    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    json_decref(object);
+    char *path = text ? elc_path_join(directory, "tokenizer_config.json") : NULL;
+    int err = text ? path ? 0 : ELC_ENOMEM : elc_fail_memory(0);
+    if (!err)
+        err = elc_file_write(path, text, strlen(text));
+    free(path);
+    free(text);
+    return err;
+}
+
+static int save_vocab(const char *directory, const struct elc_vocab *vocab) {
+    char *path = elc_path_join(directory, "vocab.txt");
+    int err = path ? elc_vocab_write(vocab, path) : ELC_ENOMEM;
+    free(path);
+    return err;
+}
+
+/* What to write of one tensor. Files hold floats: the double build narrows into an arena. */
+static int store_tensor(struct elc_to_store *stored, const struct elc_tensor *tensor,
+                        const elc_float *values, struct elc_arena *arena) {
+    *stored = (struct elc_to_store){
+        .name = tensor->name,
+        .dtype = "F32",
+        .shape = {tensor->shape[0], tensor->shape[1]},
+        .rank = tensor->shape[1] ? 2 : 1,
+        .data = values,
+        .bytes = tensor->count * sizeof(float),
+    };
+    if (sizeof *values != sizeof(float)) {
+        float *narrow = elc_arena_alloc(arena, stored->bytes);
+        if (!narrow)
+            return ELC_ENOMEM;
+        for (size_t i = 0; i < tensor->count; i++)
+            narrow[i] = (float)values[i];
+        stored->data = narrow;
+    }
+    return 0;
+}
+
+static bool is_embedding(const struct elc_tensor *tensor) {
+    static const char prefix[] = "electra.embeddings.";
+    return strncmp(tensor->name, prefix, sizeof prefix - 1) == 0;
+}
+
+static int save_tensors(const char *directory, const struct elc_table *table,
+                        const elc_float *values, const struct elc_table *embeddings_table,
+                        const elc_float *embeddings) {
+    size_t n_embeddings = embeddings_table ? embeddings_table->n_tensors : 0, n = 0;
+    struct elc_arena arena = {0};
+    char *path = elc_path_join(directory, "model.safetensors");
+    struct elc_to_store *stored = calloc(table->n_tensors + n_embeddings, sizeof *stored);
+    int err = path ? 0 : ELC_ENOMEM;
+    if (!stored)
+        err = elc_fail_memory((table->n_tensors + n_embeddings) * sizeof *stored);
+    for (size_t i = 0; !err && i < table->n_tensors; i++) {
+        const struct elc_tensor *tensor = &table->tensors[i];
+        err = store_tensor(&stored[n++], tensor, values + tensor->offset, &arena);
+    }
+    for (size_t i = 0; !err && i < n_embeddings; i++) {
+        const struct elc_tensor *tensor = &embeddings_table->tensors[i];
+        if (is_embedding(tensor))
+            err = store_tensor(&stored[n++], tensor, embeddings + tensor->offset, &arena);
+    }
+    if (!err)
+        err = elc_safetensors_write(path, stored, n, NULL, 0);
+    free(stored);
+    free(path);
+    elc_arena_free(&arena);
+    return err;
+}
+
+int elc_network_save(const char *directory, const struct elc_config *config,
+                     const struct elc_table *table, const elc_float *values,
+                     const struct elc_table *embeddings_table, const elc_float *embeddings,
+                     const struct elc_vocab *vocab, bool cased, bool strip_accents,
+                     uint32_t max_length) {
+    int err = save_config(directory, config);
+    if (!err)
+        err = save_tensors(directory, table, values, embeddings_table, embeddings);
+    if (!err)
+        err = save_vocab(directory, vocab);
+    if (!err)
+        err = save_tokenizer_config(directory, cased, strip_accents, max_length);
+    return err ? err : elc_fsync_directory(directory);
+}

@@ -1,0 +1,16 @@
+/* Finding and converting the tensors of a network in a safetensors file. */
+#ifndef ELC_MODEL_LOAD_H
+#define ELC_MODEL_LOAD_H
+
+#include <stdbool.h>
+
+#include "electra/params.h"
+
+/* stored[i], n_tensors of them: where the file keeps tensor i of the table, under its present or
+ * an older name, in the shape of the table. ELC_EMISMATCH by name otherwise. */
+int elc_stored_match(const struct elc_stored **stored, const struct elc_table *table,
+                     const struct elc_safetensors *file) ELC_MUST_CHECK;
+/* Is every one of these `n` stored floats finite? */
+bool elc_finite_f32(const uint8_t *bytes, size_t n);
+
+#endif
