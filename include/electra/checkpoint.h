@@ -1,0 +1,69 @@
+/* Checkpoints: everything a run needs to go on, in directories that are whole or not there.
+ *
+ *     DIR/checkpoint-N/discriminator/   model directories (directory.h)
+ *     DIR/checkpoint-N/generator/
+ *     DIR/checkpoint-N/state/optimizer.safetensors     both moments of Adam
+ *     DIR/checkpoint-N/state/state.json                step, settings, progress of the run
+ *     DIR/checkpoint-N/manifest.json                   size and XXH3-128 of every file above
+ *     DIR/latest -> checkpoint-N
+ *     DIR/discriminator -> checkpoint-K/discriminator  K: the best or the latest
+ *     DIR/generator -> checkpoint-K/generator
+ *
+ * A checkpoint is built under another name, fsynced and renamed; links are replaced atomically.
+ */
+#ifndef ELECTRA_CHECKPOINT_H
+#define ELECTRA_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "electra/config.h"
+#include "electra/optimizer.h"
+#include "electra/params.h"
+#include "electra/vocab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One network of a checkpoint, under training. */
+struct elc_checkpoint_network {
+    const char *name; /* "discriminator", "generator": the directory */
+    const struct elc_config *config;
+    struct elc_trained *trained;
+};
+
+/* What is saved and loaded. Everything is borrowed. */
+struct elc_checkpoint {
+    struct elc_checkpoint_network networks[2]; /* those with a trained block */
+    const struct elc_vocab *vocab;
+    bool cased, strip_accents;
+    uint32_t max_length;
+};
+
+/* Writes checkpoint-`step` with `state` (JSON text) and points DIR/latest at it. An existing one of
+ * the same step is replaced. After an error nothing under a final name has changed. */
+int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
+                        uint64_t step, const char *state, size_t state_len) ELC_MUST_CHECK;
+/* Points the links to the networks into checkpoint-`step`. */
+int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
+                           uint64_t step) ELC_MUST_CHECK;
+/* Removes all checkpoints but the newest `keep` and `best` (UINT64_MAX: none), and what a killed
+ * run left under temporary names. */
+int elc_checkpoint_prune(const char *directory, size_t keep, uint64_t best) ELC_MUST_CHECK;
+
+/* The step of the newest checkpoint whose manifest verifies. 1 found, 0 there is none, or an error
+ * when there are checkpoints and none is whole. `*damaged` counts newer ones passed over. */
+int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) ELC_MUST_CHECK;
+/* state.json of a checkpoint, appended to `state`. */
+int elc_checkpoint_state(const char *directory, uint64_t step,
+                         struct elc_buffer *state) ELC_MUST_CHECK;
+/* Fills the weights and moments of the networks. */
+int elc_checkpoint_load(const struct elc_checkpoint *checkpoint, const char *directory,
+                        uint64_t step) ELC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

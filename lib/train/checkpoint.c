@@ -1,0 +1,453 @@
+/* Saving, finding and loading checkpoints. */
+#include "electra/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "electra/directory.h"
+#include "electra/file.h"
+#include "electra/parse.h"
+
+#define PREFIX "checkpoint-"
+#define TEMPORARY ".checkpoint-" /* of checkpoints that are being written */
+
+static const char *const model_files[] = {"config.json", "model.safetensors", "vocab.txt",
+                                          "tokenizer_config.json"};
+enum { N_MODEL_FILES = sizeof model_files / sizeof model_files[0], NAME_BYTES = 64 };
+
+static void checkpoint_name(char name[NAME_BYTES], const char *prefix, uint64_t step) {
+    (void)snprintf(name, NAME_BYTES, "%s%" PRIu64, prefix, step);
+}
+
+/* "directory/checkpoint-N", malloced. */
+static char *checkpoint_path(const char *directory, const char *prefix, uint64_t step) {
+    char name[NAME_BYTES];
+    checkpoint_name(name, prefix, step);
+    return elc_path_join(directory, name);
+}
+
+static int make_directory(const char *path) {
+    return mkdir(path, 0777) == 0 ? 0 : elc_fail_errno("%s: cannot be created", path);
+}
+
+/* Removes a directory tree of ours: two levels of directories, then files. */
+static int remove_tree(const char *path) {
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    DIR *stream = opendir(path);
+    if (!stream)
+        return elc_fail_errno("%s", path);
+    int err = 0;
+    struct dirent *entry;
+    while (!err && (entry = readdir(stream))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *inner = elc_path_join(path, entry->d_name);
+        err = inner ? remove_tree(inner) : ELC_ENOMEM;
+        free(inner);
+    }
+    closedir(stream);
+    if (!err && rmdir(path) != 0)
+        err = elc_fail_errno("%s: cannot be removed", path);
+    return err;
+}
+
+/* ---- manifest ---- */
+
+static int add_to_manifest(json_t *files, const char *root, const char *directory,
+                           const char *name) {
+    char relative[2 * NAME_BYTES];
+    (void)snprintf(relative, sizeof relative, "%s/%s", directory, name);
+    char *path = elc_path_join(root, relative);
+    struct elc_map map = {0};
+    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
+    if (!err) {
+        XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
+        char digits[33];
+        (void)snprintf(digits, sizeof digits, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+        json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)map.len, "xxh3", digits);
+        if (!entry || json_object_set_new(files, relative, entry) != 0)
+            err = elc_fail_memory(0);
+    }
+    elc_map_close(&map);
+    free(path);
+    return err;
+}
+
+static int describe_files(json_t *files, const struct elc_checkpoint *checkpoint,
+                          const char *root) {
+    int err = 0;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; !err && checkpoint->networks[i].trained && k < N_MODEL_FILES; k++)
+            err = add_to_manifest(files, root, checkpoint->networks[i].name, model_files[k]);
+    if (!err)
+        err = add_to_manifest(files, root, "state", "optimizer.safetensors");
+    return err ? err : add_to_manifest(files, root, "state", "state.json");
+}
+
+static int write_manifest(const struct elc_checkpoint *checkpoint, const char *root) {
+    json_t *manifest = json_pack("{s:i, s:{}}", "electra", 1, "files");
+    char *text = NULL;
+    char *path = elc_path_join(root, "manifest.json");
+    int err = manifest && path ? 0 : elc_fail_memory(0);
+    if (!err)
+        err = describe_files(json_object_get(manifest, "files"), checkpoint, root);
+    if (!err && !(text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS)))
+        err = elc_fail_memory(0);
+    if (!err)
+        err = elc_file_write(path, text, strlen(text));
+    free(text);
+    free(path);
+    json_decref(manifest);
+    return err;
+}
+
+static int verify_file(const char *root, const char *relative, const json_t *entry) {
+    const char *expected = json_string_value(json_object_get(entry, "xxh3"));
+    if (strstr(relative, "..") || relative[0] == '/' || !expected)
+        return elc_fail(ELC_EFORMAT, "%s: a manifest that is not ours", root);
+    char *path = elc_path_join(root, relative);
+    struct elc_map map = {0};
+    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
+    if (!err) {
+        XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
+        char digits[33];
+        (void)snprintf(digits, sizeof digits, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+        if (strcmp(digits, expected) != 0)
+            err = elc_fail(ELC_EFORMAT, "%s: damaged, its checksum is not the manifest's", path);
+    }
+    elc_map_close(&map);
+    free(path);
+    return err;
+}
+
+static int verify(const char *root) {
+    char *path = elc_path_join(root, "manifest.json");
+    if (!path)
+        return ELC_ENOMEM;
+    struct elc_map map = {0};
+    int err = elc_map_open(&map, path);
+    json_t *manifest = NULL;
+    if (!err) {
+        json_error_t error;
+        manifest = json_loadb((const char *)map.data, map.len, JSON_REJECT_DUPLICATES, &error);
+        if (!json_is_object(json_object_get(manifest, "files")))
+            err = elc_fail(ELC_EFORMAT, "%s: damaged", path);
+    }
+    const char *relative;
+    json_t *entry;
+    if (!err) {
+        json_object_foreach(json_object_get(manifest, "files"), relative, entry) {
+            if (!err)
+                err = verify_file(root, relative, entry);
+        }
+    }
+    json_decref(manifest);
+    elc_map_close(&map);
+    free(path);
+    return err;
+}
+
+/* ---- saving ---- */
+
+static int save_network(const struct elc_checkpoint *checkpoint, size_t index, const char *root) {
+    const struct elc_checkpoint_network *network = &checkpoint->networks[index];
+    const struct elc_trained *owner = checkpoint->networks[0].trained; /* of shared embeddings */
+    bool shared = !elc_table_find(network->trained->table,
+                                  "electra.embeddings.word_embeddings.weight");
+    char *path = elc_path_join(root, network->name);
+    int err = path ? make_directory(path) : ELC_ENOMEM;
+    if (!err)
+        err = elc_network_save(path, network->config, network->trained->table,
+                               network->trained->values, shared ? owner->table : NULL,
+                               shared ? owner->values : NULL, checkpoint->vocab, checkpoint->cased,
+                               checkpoint->strip_accents, checkpoint->max_length);
+    if (!err)
+        err = elc_fsync_directory(path);
+    free(path);
+    return err;
+}
+
+enum { N_MOMENTS = 4 };
+
+/* The tensors of optimizer.safetensors: name, and the block that holds them. */
+static size_t list_moments(const struct elc_checkpoint *checkpoint, char names[][NAME_BYTES],
+                           elc_float **blocks, size_t *counts) {
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const struct elc_checkpoint_network *network = &checkpoint->networks[i];
+        for (int second = 0; network->trained && second < 2; second++) {
+            (void)snprintf(names[n], NAME_BYTES, "%s.%c", network->name, second ? 'v' : 'm');
+            blocks[n] = second ? network->trained->v : network->trained->m;
+            counts[n++] = network->trained->table->total;
+        }
+    }
+    return n;
+}
+
+static int save_optimizer(const struct elc_checkpoint *checkpoint, const char *path) {
+    char names[N_MOMENTS][NAME_BYTES];
+    elc_float *blocks[N_MOMENTS];
+    size_t counts[N_MOMENTS];
+    struct elc_to_store tensors[N_MOMENTS];
+    size_t n = list_moments(checkpoint, names, blocks, counts);
+    for (size_t i = 0; i < n; i++)
+        tensors[i] = (struct elc_to_store){
+            names[i], sizeof(elc_float) == sizeof(float) ? "F32" : "F64", {counts[i], 0}, 1,
+            blocks[i], counts[i] * sizeof(elc_float)};
+    return elc_safetensors_write(path, tensors, n, NULL, 0);
+}
+
+static int save_state(const struct elc_checkpoint *checkpoint, const char *root, const char *state,
+                      size_t state_len) {
+    char *directory = elc_path_join(root, "state");
+    char *optimizer = elc_path_join(root, "state/optimizer.safetensors");
+    char *json = elc_path_join(root, "state/state.json");
+    int err = directory && optimizer && json ? make_directory(directory) : ELC_ENOMEM;
+    if (!err)
+        err = save_optimizer(checkpoint, optimizer);
+    if (!err)
+        err = elc_file_write(json, state, state_len);
+    if (!err)
+        err = elc_fsync_directory(directory);
+    free(directory);
+    free(optimizer);
+    free(json);
+    return err;
+}
+
+/* Makes `link` point at `target`, replacing what was there in one step. */
+static int replace_link(const char *directory, const char *link_name, const char *target) {
+    char temporary_name[2 * NAME_BYTES];
+    (void)snprintf(temporary_name, sizeof temporary_name, ".%s.new", link_name);
+    char *temporary = elc_path_join(directory, temporary_name);
+    char *link_path = elc_path_join(directory, link_name);
+    int err = temporary && link_path ? 0 : ELC_ENOMEM;
+    if (!err && unlink(temporary) != 0 && errno != ENOENT)
+        err = elc_fail_errno("%s", temporary);
+    if (!err && symlink(target, temporary) != 0)
+        err = elc_fail_errno("%s", temporary);
+    if (!err && rename(temporary, link_path) != 0)
+        err = elc_fail_errno("%s", link_path);
+    free(temporary);
+    free(link_path);
+    return err;
+}
+
+static int build(const struct elc_checkpoint *checkpoint, const char *root, const char *state,
+                 size_t state_len) {
+    int err = remove_tree(root);
+    if (!err)
+        err = make_directory(root);
+    for (size_t i = 0; !err && i < 2; i++)
+        if (checkpoint->networks[i].trained)
+            err = save_network(checkpoint, i, root);
+    if (!err)
+        err = save_state(checkpoint, root, state, state_len);
+    if (!err)
+        err = write_manifest(checkpoint, root);
+    if (!err)
+        err = elc_fsync_directory(root);
+    return err;
+}
+
+int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
+                        uint64_t step, const char *state, size_t state_len) {
+    char name[NAME_BYTES];
+    checkpoint_name(name, PREFIX, step);
+    char *temporary = checkpoint_path(directory, TEMPORARY, step);
+    char *final_path = elc_path_join(directory, name);
+    int err = temporary && final_path ? build(checkpoint, temporary, state, state_len) : ELC_ENOMEM;
+    if (!err && rename(temporary, final_path) != 0) {
+        /* the same step was saved before, with the same content: it gives way */
+        err = remove_tree(final_path);
+        if (!err && rename(temporary, final_path) != 0)
+            err = elc_fail_errno("%s", final_path);
+    }
+    if (!err)
+        err = elc_fsync_directory(directory);
+    if (!err)
+        err = replace_link(directory, "latest", name);
+    if (err && temporary) {
+        int saved = errno;
+        char message[1024];
+        (void)snprintf(message, sizeof message, "%s", elc_error());
+        (void)!remove_tree(temporary); /* a leftover is removed by the next prune */
+        err = elc_fail((enum elc_err)err, "%s", message);
+        errno = saved;
+    }
+    free(temporary);
+    free(final_path);
+    return err;
+}
+
+int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
+                           uint64_t step) {
+    int err = 0;
+    for (size_t i = 0; !err && i < 2; i++) {
+        if (!checkpoint->networks[i].trained)
+            continue;
+        char target[2 * NAME_BYTES];
+        (void)snprintf(target, sizeof target, PREFIX "%" PRIu64 "/%s", step,
+                       checkpoint->networks[i].name);
+        err = replace_link(directory, checkpoint->networks[i].name, target);
+    }
+    return err ? err : elc_fsync_directory(directory);
+}
+
+/* ---- what is there ---- */
+
+/* The steps of all checkpoints in a directory, newest first. */
+struct steps {
+    uint64_t *steps;
+    size_t n, capacity;
+};
+
+static int descending(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x < y) - (x > y);
+}
+
+static int list_steps(struct steps *list, const char *directory) {
+    DIR *stream = opendir(directory);
+    if (!stream)
+        return errno == ENOENT ? 0 : elc_fail_errno("%s", directory);
+    int err = 0;
+    struct dirent *entry;
+    while (!err && (entry = readdir(stream))) {
+        uint64_t step;
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
+            elc_parse_uint(&step, entry->d_name + strlen(PREFIX), 0, UINT64_MAX) != 0)
+            continue;
+        err = elc_grow(&list->steps, &list->capacity, list->n + 1, sizeof *list->steps);
+        if (!err)
+            list->steps[list->n++] = step;
+    }
+    closedir(stream);
+    if (list->n > 0)
+        qsort(list->steps, list->n, sizeof *list->steps, descending);
+    return err;
+}
+
+static int remove_leftovers(const char *directory) {
+    DIR *stream = opendir(directory);
+    if (!stream)
+        return elc_fail_errno("%s", directory);
+    int err = 0;
+    struct dirent *entry;
+    while (!err && (entry = readdir(stream))) {
+        if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) != 0)
+            continue;
+        char *path = elc_path_join(directory, entry->d_name);
+        err = path ? remove_tree(path) : ELC_ENOMEM;
+        free(path);
+    }
+    closedir(stream);
+    return err;
+}
+
+int elc_checkpoint_prune(const char *directory, size_t keep, uint64_t best) {
+    struct steps list = {0};
+    int err = list_steps(&list, directory);
+    for (size_t i = keep; !err && i < list.n; i++) {
+        if (list.steps[i] == best)
+            continue;
+        char *path = checkpoint_path(directory, PREFIX, list.steps[i]);
+        err = path ? remove_tree(path) : ELC_ENOMEM;
+        free(path);
+    }
+    free(list.steps);
+    return err ? err : remove_leftovers(directory);
+}
+
+int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) {
+    struct steps list = {0};
+    *damaged = 0;
+    int err = list_steps(&list, directory);
+    int found = err;
+    for (size_t i = 0; !err && found <= 0 && i < list.n; i++) {
+        char *path = checkpoint_path(directory, PREFIX, list.steps[i]);
+        found = path ? verify(path) : ELC_ENOMEM;
+        if (found == 0) {
+            *step = list.steps[i];
+            found = 1;
+        } else {
+            ++*damaged;
+        }
+        free(path);
+    }
+    free(list.steps);
+    return found;
+}
+
+int elc_checkpoint_state(const char *directory, uint64_t step, struct elc_buffer *state) {
+    char *root = checkpoint_path(directory, PREFIX, step);
+    char *path = root ? elc_path_join(root, "state/state.json") : NULL;
+    struct elc_map map = {0};
+    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
+    if (!err)
+        err = elc_buffer_append(state, map.data, map.len);
+    elc_map_close(&map);
+    free(path);
+    free(root);
+    return err;
+}
+
+/* ---- loading ---- */
+
+static int load_weights(const struct elc_checkpoint_network *network, const char *root) {
+    char relative[2 * NAME_BYTES];
+    (void)snprintf(relative, sizeof relative, "%s/model.safetensors", network->name);
+    char *path = elc_path_join(root, relative);
+    struct elc_safetensors file = {0};
+    int err = path ? elc_safetensors_open(&file, path) : ELC_ENOMEM;
+    if (!err)
+        err = elc_params_load(network->trained->values, network->trained->table, &file, path, NULL);
+    elc_safetensors_close(&file);
+    free(path);
+    return err;
+}
+
+static int load_moments(const struct elc_checkpoint *checkpoint, const char *path) {
+    char names[N_MOMENTS][NAME_BYTES];
+    elc_float *blocks[N_MOMENTS];
+    size_t counts[N_MOMENTS];
+    size_t n = list_moments(checkpoint, names, blocks, counts);
+    struct elc_safetensors file = {0};
+    int err = elc_safetensors_open(&file, path);
+    for (size_t i = 0; !err && i < n; i++) {
+        const struct elc_stored *stored = elc_safetensors_find(&file, names[i]);
+        if (!stored || stored->bytes != counts[i] * sizeof(elc_float))
+            err = elc_fail(ELC_EMISMATCH, "%s: tensor '%s' is missing or has another size", path,
+                           names[i]);
+        else
+            memcpy(blocks[i], stored->data, stored->bytes);
+    }
+    elc_safetensors_close(&file);
+    return err;
+}
+
+int elc_checkpoint_load(const struct elc_checkpoint *checkpoint, const char *directory,
+                        uint64_t step) {
+    char *root = checkpoint_path(directory, PREFIX, step);
+    char *moments = root ? elc_path_join(root, "state/optimizer.safetensors") : NULL;
+    int err = moments ? 0 : ELC_ENOMEM;
+    for (size_t i = 0; !err && i < 2; i++)
+        if (checkpoint->networks[i].trained)
+            err = load_weights(&checkpoint->networks[i], root);
+    if (!err)
+        err = load_moments(checkpoint, moments);
+    free(moments);
+    free(root);
+    return err;
+}
