@@ -52,7 +52,7 @@ OPT.tsan    := -O1 -g -fsanitize=thread
 OPT := $(OPT.$(FLAVOUR))
 CPPFLAGS += -Iinclude -D_POSIX_C_SOURCE=200809L -DPCRE2_CODE_UNIT_WIDTH=8
 # The loops of lib/tensor are written for the compiler's vectoriser; no -ffast-math anywhere.
-VECTORISE := -O3 -fno-math-errno -fno-trapping-math
+VECTORISE := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast
 ALL_CFLAGS = -std=c11 $(OPT) $(HARDEN) $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -pthread \
 	$(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(filter -fsanitize=%,$(OPT)) -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
