@@ -226,32 +226,14 @@ static int read_header(struct elc_reader *reader) {
 
 /* ---- blocks ---- */
 
-/* A record must be a map, well-formed to its last byte, with an id. */
-static int verify_record(const struct elc_block *block, size_t *at) {
-    struct elc_record record;
-    int err =
-        elc_wire_map(&record, block->payload.data + *at, block->payload.len - *at, ELC_DEPTH_LIMIT);
-    if (err)
-        return err;
-    for (size_t i = 0; i < record.n_fields; i++) {
-        struct elc_field *field = &record.fields[i];
-        if (field->key_len != 2 || memcmp(field->key, "id", 2) != 0)
-            continue;
-        err = elc_wire_decode(field);
-        if (!err && field->type != ELC_STR && field->type != ELC_UINT && field->type != ELC_INT)
-            err = elc_fail(ELC_EFORMAT, "key 'id' is neither a string nor a whole number");
-        *at += record.raw_len;
-        return err;
-    }
-    return elc_fail(ELC_EFORMAT, "key 'id' is missing");
-}
-
 static int verify_records(const struct elc_block *block) {
     size_t at = 0;
     for (uint64_t i = 0; i < block->count; i++) {
-        int err = verify_record(block, &at);
+        size_t size = 0;
+        int err = elc_wire_check_record(block->payload.data + at, block->payload.len - at, &size);
         if (err)
             return elc_context(err, "record %llu", (unsigned long long)(block->first + i + 1));
+        at += size;
     }
     if (at < block->payload.len)
         return elc_fail(ELC_EFORMAT, "%zu bytes follow the last of its %llu records",

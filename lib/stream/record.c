@@ -5,6 +5,24 @@
 
 #include "wire.h"
 
+int elc_wire_check_record(const uint8_t *data, size_t len, size_t *size) {
+    struct elc_record record;
+    int err = elc_wire_map(&record, data, len, ELC_DEPTH_LIMIT);
+    if (err)
+        return err;
+    *size = record.raw_len;
+    for (size_t i = 0; i < record.n_fields; i++) {
+        struct elc_field *field = &record.fields[i];
+        if (field->key_len != 2 || memcmp(field->key, "id", 2) != 0)
+            continue;
+        err = elc_wire_decode(field);
+        if (!err && field->type != ELC_STR && field->type != ELC_UINT && field->type != ELC_INT)
+            err = elc_fail(ELC_EFORMAT, "key 'id' is neither a string nor a whole number");
+        return err;
+    }
+    return elc_fail(ELC_EFORMAT, "key 'id' is missing");
+}
+
 int elc_record_next(struct elc_record *record, const struct elc_buffer *payload, size_t *position) {
     if (*position >= payload->len)
         return 0;

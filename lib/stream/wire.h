@@ -39,6 +39,10 @@ int elc_wire_scan(const uint8_t *data, size_t len, unsigned depth_limit,
 int elc_wire_map(struct elc_record *record, const uint8_t *data, size_t len,
                  unsigned depth_limit) ELC_MUST_CHECK;
 
+/* Checks the record that `data` begins with: a map, well-formed to its last byte, that has an id.
+ * Sets *size to its bytes. */
+int elc_wire_check_record(const uint8_t *data, size_t len, size_t *size) ELC_MUST_CHECK;
+
 /* Fills `type` and `as` from `raw`, through msgpack-c. */
 int elc_wire_decode(struct elc_field *field) ELC_MUST_CHECK;
 
