@@ -126,6 +126,9 @@ const char *elc_reader_name(const struct elc_reader *reader);
 int elc_reader_shard(struct elc_reader *reader, uint64_t k, uint64_t n) ELC_MUST_CHECK;
 /* Number of the block last returned within the segment, from 1, as messages name it. */
 uint64_t elc_reader_block_number(const struct elc_reader *reader);
+/* Where the payload of the block last returned starts, counted in bytes from the first operand's
+ * first: what lets a mapped file be read by its records later. */
+uint64_t elc_reader_payload_offset(const struct elc_reader *reader);
 /* XXH3-64 over what the present segment has shown so far, as its end will hold it: what a
  * checkpoint keeps to prove that a pipe is fed the same bytes again. */
 uint64_t elc_reader_digest(const struct elc_reader *reader);

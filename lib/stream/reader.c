@@ -22,6 +22,7 @@ struct elc_reader {
     uint64_t blocks;      /* read in this segment */
     uint64_t next_record; /* number that the next block should start with */
     uint64_t records;     /* read in this segment */
+    uint64_t payload_offset;
     uint64_t shard, shards, blocks_of_all;
     XXH3_state_t *digest;
     int failed; /* the error that ended this reader */
@@ -50,12 +51,8 @@ int elc_reader_new_memory(struct elc_reader **reader, const void *bytes, size_t 
         return elc_fail_memory(sizeof **reader);
     (*reader)->source.is_memory = true;
     (*reader)->source.name = (*reader)->name = name;
-    int err = elc_buffer_append(&(*reader)->source.buffer, bytes, len);
-    if (err) {
-        elc_reader_destroy(*reader);
-        *reader = NULL;
-    }
-    return err;
+    (*reader)->source.buffer = (struct elc_buffer){(uint8_t *)(uintptr_t)bytes, len, len};
+    return 0;
 }
 
 int elc_reader_shard(struct elc_reader *reader, uint64_t k, uint64_t n) {
@@ -87,6 +84,10 @@ const char *elc_reader_name(const struct elc_reader *reader) {
 
 uint64_t elc_reader_block_number(const struct elc_reader *reader) {
     return reader->blocks;
+}
+
+uint64_t elc_reader_payload_offset(const struct elc_reader *reader) {
+    return reader->payload_offset;
 }
 
 uint64_t elc_reader_digest(const struct elc_reader *reader) {
@@ -302,6 +303,7 @@ static int read_block(struct elc_reader *reader, const struct elc_record *map,
     int got = elc_source_take(&reader->source, &block->payload, (size_t)len);
     if (got <= 0)
         return got < 0 ? got : truncated();
+    reader->payload_offset = reader->source.taken - len;
     if (XXH3_64bits(block->payload.data, block->payload.len) != block->xxh3)
         return elc_fail(ELC_EFORMAT, "checksum mismatch");
     err = verify_records(block);

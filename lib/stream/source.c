@@ -52,6 +52,8 @@ static long long read_some(struct elc_source *source, void *bytes, size_t len) {
 int elc_source_fill(struct elc_source *source, size_t need) {
     struct elc_buffer *buffer = &source->buffer;
     while (elc_source_len(source) < need) {
+        if (source->is_memory)
+            return 0;
         if (source->begin > 0) {
             memmove(buffer->data, buffer->data + source->begin, elc_source_len(source));
             buffer->len -= source->begin;
@@ -70,6 +72,7 @@ int elc_source_fill(struct elc_source *source, size_t need) {
 
 void elc_source_skip(struct elc_source *source, size_t len) {
     source->begin += len;
+    source->taken += len;
 }
 
 int elc_source_take(struct elc_source *source, struct elc_buffer *bytes, size_t len) {
@@ -94,6 +97,7 @@ int elc_source_take(struct elc_source *source, struct elc_buffer *bytes, size_t 
         if (got <= 0)
             return (int)got;
         bytes->len += (size_t)got;
+        source->taken += (size_t)got;
     }
     return 1;
 }
@@ -101,6 +105,7 @@ int elc_source_take(struct elc_source *source, struct elc_buffer *bytes, size_t 
 void elc_source_close(struct elc_source *source) {
     if (source->is_open)
         elc_input_close(&source->input);
-    elc_buffer_free(&source->buffer);
+    if (!source->is_memory)
+        elc_buffer_free(&source->buffer);
     source->is_open = false;
 }

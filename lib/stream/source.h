@@ -9,12 +9,13 @@ struct elc_source {
     size_t n_paths, next_path;
     struct elc_input input;
     bool is_open;
-    bool is_memory;   /* there are no operands: the buffer holds everything */
+    bool is_memory;   /* there are no operands: the buffer is borrowed and holds everything */
     bool opened_new;  /* nothing of the open operand has been read yet */
     bool io_failed;   /* the error's message names the operand already */
     const char *name; /* of the operand that the last bytes came from */
     struct elc_buffer buffer;
     size_t begin; /* what is not taken yet starts here */
+    uint64_t taken; /* bytes skipped or taken since the first operand's first */
 };
 
 /* Reads until `need` bytes wait. 1: they do; 0: the input ends before; or an error. */

@@ -265,7 +265,8 @@ static int open_live(struct elc_examples *examples, char *const *paths, size_t n
 
 int elc_examples_open(struct elc_examples **examples_out, char *const *paths, size_t n_paths,
                       enum elc_examples_order order, uint64_t seed, bool force) {
-    static char *const standard_input[] = {(char[]){"-"}};
+    static char dash[] = "-";
+    static char *const standard_input[] = {dash};
     if (n_paths == 0) {
         paths = standard_input;
         n_paths = 1;

@@ -1,0 +1,217 @@
+/* What a checkpoint says of the run itself, and how a run begins or goes on. */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KEEP = 3 }; /* checkpoints, besides the best */
+
+/* ---- settings: what must not change when a run is resumed ---- */
+
+static json_t *settings_json(const struct elc_run *run) {
+    const struct elc_run_options *options = run->options;
+    struct elc_buffer text = {0};
+    json_t *object = NULL;
+    if (elc_pretrain_config_format(&options->config, &text) == 0)
+        object = json_loadb((const char *)text.data, text.len, 0, NULL);
+    elc_buffer_free(&text);
+    const struct elc_header *header = elc_examples_header(options->train);
+    json_t *own = json_pack("{s:I, s:I, s:I, s:s, s:s}", "seed", (json_int_t)options->seed, "steps",
+                            (json_int_t)run->steps, "max_length", (json_int_t)header->max_length,
+                            "vocabulary", header->vocab.xxh3, "input",
+                            elc_kind_name(header->kind));
+    if (!object || !own || json_object_update(object, own) != 0) {
+        elc_fail_memory(0);
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(own);
+    return object;
+}
+
+/* ELC_EINVAL, naming the first setting that differs. */
+static int compare_settings(const json_t *before, json_t *now) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(now, key, value) {
+        json_t *old = json_object_get(before, key);
+        if (old && json_equal(old, value))
+            continue;
+        char *was = old ? json_dumps(old, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+        char *is = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        int err = elc_fail(ELC_EINVAL,
+                           "--resume: this run was started with %s %s, not %s (give the options "
+                           "that it was started with, or another -o)",
+                           key, was ? was : "unset", is ? is : "unset");
+        free(was);
+        free(is);
+        return err;
+    }
+    return 0;
+}
+
+static json_t *state_json(const struct elc_run *run, uint64_t metrics_bytes) {
+    char digest[17];
+    (void)snprintf(digest, sizeof digest, "%016" PRIx64, elc_examples_digest(run->options->train));
+    json_t *best = run->has_best ? json_pack("{s:I, s:f}", "step", (json_int_t)run->best_step,
+                                             "value", run->best_value)
+                                 : json_null();
+    /* "o" takes each object, also when packing fails */
+    json_t *state = json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:I}", "electra", 1, "settings",
+                              settings_json(run), "progress", elc_progress_json(&run->progress),
+                              "window", elc_window_json(&run->window), "best", best, "data", digest,
+                              "metrics_bytes", (json_int_t)metrics_bytes);
+    if (!state)
+        elc_fail_memory(0);
+    return state;
+}
+
+/* ---- saving ---- */
+
+int elc_run_save(struct elc_run *run) {
+    if (run->saved_step == run->progress.step)
+        return 0;
+    const struct elc_run_options *options = run->options;
+    off_t metrics_bytes = lseek(run->metrics_fd, 0, SEEK_END);
+    if (metrics_bytes < 0 || (fsync(run->metrics_fd) != 0 && errno != EINVAL))
+        return elc_fail_errno("%s", run->metrics_path);
+    json_t *state = state_json(run, (uint64_t)metrics_bytes);
+    char *text = state ? json_dumps(state, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(state);
+    int err = text ? elc_checkpoint_save(&run->checkpoint, options->directory, run->progress.step,
+                                         text, strlen(text))
+                   : elc_fail_memory(0);
+    free(text);
+    if (err)
+        return elc_context(err, "the checkpoint at step %" PRIu64 " cannot be saved",
+                           run->progress.step);
+    run->saved_step = run->progress.step;
+    run->saved_at = elc_run_clock();
+    uint64_t shown = run->has_best ? run->best_step : run->progress.step;
+    err = elc_checkpoint_publish(&run->checkpoint, options->directory, shown);
+    return err ? err
+               : elc_checkpoint_prune(options->directory, KEEP,
+                                      run->has_best ? run->best_step : UINT64_MAX);
+}
+
+int elc_run_mark_done(struct elc_run *run) {
+    char *path = elc_path_join(run->options->directory, "done");
+    int err = path ? elc_file_write(path, "", 0) : ELC_ENOMEM;
+    free(path);
+    return err ? err : elc_fsync_directory(run->options->directory);
+}
+
+/* ---- beginning ---- */
+
+/* Opens DIR/metrics.jsonl, cut to what the checkpoint knew, and locks it: one run in a directory. */
+static int open_metrics(struct elc_run *run, uint64_t keep_bytes) {
+    run->metrics_path = elc_path_join(run->options->directory, "metrics.jsonl");
+    if (!run->metrics_path)
+        return ELC_ENOMEM;
+    run->metrics_fd = open(run->metrics_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (run->metrics_fd < 0)
+        return elc_fail_errno("%s: cannot be written", run->metrics_path);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(run->metrics_fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
+        return elc_fail(ELC_EIO, "%s: another electra-train is at work here",
+                        run->options->directory);
+    struct stat status;
+    if (fstat(run->metrics_fd, &status) != 0)
+        return elc_fail_errno("%s", run->metrics_path);
+    uint64_t present = (uint64_t)status.st_size;
+    if (ftruncate(run->metrics_fd, (off_t)(keep_bytes < present ? keep_bytes : present)) != 0 ||
+        lseek(run->metrics_fd, 0, SEEK_END) < 0)
+        return elc_fail_errno("%s", run->metrics_path);
+    return 0;
+}
+
+static int parse_best(struct elc_run *run, const json_t *best) {
+    if (!json_is_object(best))
+        return 0;
+    run->has_best = true;
+    run->best_step = (uint64_t)json_integer_value(json_object_get(best, "step"));
+    run->best_value = json_number_value(json_object_get(best, "value"));
+    return 0;
+}
+
+/* A live input is read again up to where the checkpoint was; then its bytes must be the same. */
+static int check_data(struct elc_run *run, const char *digest) {
+    struct elc_examples *train = run->options->train;
+    if (elc_examples_count(train) == 0 && run->progress.n_texts > 0) {
+        int got = elc_examples_get(train, run->progress.n_texts - 1, &run->batch.example);
+        if (got < 0)
+            return got;
+    }
+    char now[17];
+    (void)snprintf(now, sizeof now, "%016" PRIx64, elc_examples_digest(train));
+    if (strcmp(now, digest ? digest : "") != 0)
+        return elc_fail(ELC_EMISMATCH, "--resume: %s is not the input this run was started on",
+                        elc_examples_name(train));
+    return 0;
+}
+
+static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
+    const struct elc_run_options *options = run->options;
+    json_t *now = settings_json(run);
+    int err = now ? compare_settings(json_object_get(state, "settings"), now) : ELC_ENOMEM;
+    json_decref(now);
+    if (!err)
+        err = elc_progress_parse(&run->progress, json_object_get(state, "progress"));
+    if (!err)
+        err = elc_window_parse(&run->window, json_object_get(state, "window"));
+    if (!err)
+        err = parse_best(run, json_object_get(state, "best"));
+    if (!err && run->progress.step != step)
+        err = elc_fail(ELC_EFORMAT, "state.json: the step is not the checkpoint's");
+    if (!err)
+        err = check_data(run, json_string_value(json_object_get(state, "data")));
+    if (!err)
+        err = elc_checkpoint_load(&run->checkpoint, options->directory, step);
+    if (!err)
+        err = open_metrics(run,
+                           (uint64_t)json_integer_value(json_object_get(state, "metrics_bytes")));
+    run->saved_step = step;
+    return err;
+}
+
+static int resume(struct elc_run *run, uint64_t step) {
+    struct elc_buffer text = {0};
+    json_t *state = NULL;
+    int err = elc_checkpoint_state(run->options->directory, step, &text);
+    if (!err && !(state = json_loadb((const char *)text.data, text.len, 0, NULL)))
+        err = elc_fail(ELC_EFORMAT, "state.json: not JSON");
+    if (!err)
+        err = restore(run, state, step);
+    json_decref(state);
+    elc_buffer_free(&text);
+    if (!err)
+        elc_run_note(run, "resumed from %s/checkpoint-%" PRIu64, run->options->directory, step);
+    return err;
+}
+
+int elc_run_begin(struct elc_run *run) {
+    const struct elc_run_options *options = run->options;
+    const char *directory = options->directory;
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST)
+        return elc_fail_errno("%s: cannot be created", directory);
+    uint64_t step = 0;
+    size_t damaged = 0;
+    int found = elc_checkpoint_find(directory, &step, &damaged);
+    if (!options->resume && (found != 0 || damaged > 0 || elc_run_is_done(directory)))
+        return elc_fail(ELC_EINVAL,
+                        "%s: there is a run in it already: go on with it by --resume, or choose "
+                        "another -o",
+                        directory);
+    if (found < 0)
+        return found;
+    if (damaged > 0)
+        elc_run_note(run, "%s: %zu newer checkpoint(s) are damaged and passed over", directory,
+                     damaged);
+    return found ? resume(run, step) : open_metrics(run, 0);
+}
