@@ -39,19 +39,22 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
                                const char *directory) ELC_MUST_CHECK;
 
-/* Tokens of one text. A zeroed struct is empty; reuse it, then elc_encoding_free. */
+/* Tokens of one text. A zeroed struct is empty; reuse it, with the one tokenizer that first filled
+ * it, then elc_encoding_free. */
 struct elc_encoding {
     uint32_t *ids;
     uint32_t *starts; /* byte range of each token in the original text, half-open */
     uint32_t *ends;
     uint32_t *words; /* number of the pre-token it belongs to */
     size_t n;
+    size_t cut; /* how many more tokens the text has */
     size_t capacity;
     void *scratch; /* the tokenizer's own */
 };
-/* Replaces the contents of `encoding` by the tokens of `text`, without specials. `text` must be
- * valid UTF-8 (elc_utf8_clean). At most 2^32-1 bytes. Stops once `limit` tokens are found
- * (SIZE_MAX: all). */
+/* Replaces the contents of `encoding` by the first `limit` tokens of `text` (SIZE_MAX: all), no
+ * [CLS] or [SEP] added; what follows them is counted in `cut`. The five special tokens are kept
+ * whole where they stand in the text. `text` must be valid UTF-8 (elc_utf8_clean), at most 2^32-1
+ * bytes. */
 int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
                          size_t limit, struct elc_encoding *encoding) ELC_MUST_CHECK;
 void elc_encoding_free(struct elc_encoding *encoding);
@@ -62,11 +65,12 @@ size_t elc_utf8_valid(const char *text, size_t len);
  * of maximal subparts) replaced by U+FFFD. Returns the number of replacements or an error. */
 long long elc_utf8_clean(struct elc_buffer *clean, const char *text, size_t len) ELC_MUST_CHECK;
 
-/* Pre-tokenized words of a text, normalized, as vocabulary learning counts them:
- * calls word(context, bytes, len) for each. */
+/* The words of a text, normalized, as vocabulary learning counts them: calls
+ * found(context, bytes, len) for each and stops at its first negative result. Special tokens and
+ * words of more than 100 characters, which no vocabulary can help, are left out. */
 int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
                         struct elc_encoding *scratch,
-                        int (*word)(void *context, const char *bytes, size_t len),
+                        int (*found)(void *context, const char *bytes, size_t len),
                         void *context) ELC_MUST_CHECK;
 
 #ifdef __cplusplus

@@ -18,13 +18,10 @@ enum { ELC_NO_TOKEN = UINT32_MAX, ELC_TOKEN_BYTES = 1024 /* the longest token */
 struct elc_vocab; /* immutable once read; safe to share between threads */
 
 /* Reads `path`: vocab.txt (one token a line, id = line number from 0), a tokenizer.json (a name
- * that ends in .json), or a directory for elc_vocab_path. Refused by name and line: duplicate
- * tokens, empty lines, invalid UTF-8, missing [PAD] [UNK] [CLS] [SEP] [MASK]; of a tokenizer.json
- * also models other than WordPiece and added tokens beyond those five. */
+ * that ends in .json), or a model directory that has either (vocab.txt first). Refused by name
+ * and line: duplicate tokens, empty lines, invalid UTF-8, missing [PAD] [UNK] [CLS] [SEP] [MASK];
+ * of a tokenizer.json also models other than WordPiece and added tokens beyond those five. */
 int elc_vocab_read(struct elc_vocab **vocab, const char *path) ELC_MUST_CHECK;
-/* The file that holds the vocabulary of a model directory: vocab.txt, else tokenizer.json, else
- * either of them in `discriminator`, for a directory that electra-train made. Malloced. */
-int elc_vocab_path(char **path, const char *directory) ELC_MUST_CHECK;
 /* From text in memory, as vocab.txt; `name` is for messages. */
 int elc_vocab_parse(struct elc_vocab **vocab, const char *text, size_t len,
                     const char *name) ELC_MUST_CHECK;

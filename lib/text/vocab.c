@@ -206,18 +206,13 @@ static char *existing(const char *directory, const char *name, int *rc) {
     return NULL;
 }
 
-int elc_vocab_path(char **path, const char *directory) {
-    static const char *const names[] = {
-        "vocab.txt",
-        "tokenizer.json",
-        "discriminator/vocab.txt", /* what electra-train's -o directory shows to the outside */
-        "discriminator/tokenizer.json",
-    };
+/* The file of a model directory that holds its vocabulary. */
+static int find_file(char **path, const char *directory) {
     int rc = 0;
-    *path = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !*path && rc == 0; i++)
-        *path = existing(directory, names[i], &rc);
-    if (rc == 0 && !*path)
+    *path = existing(directory, "vocab.txt", &rc);
+    if (!*path && rc == 0)
+        *path = existing(directory, "tokenizer.json", &rc);
+    if (!*path && rc == 0)
         return elc_fail(ELC_EIO, "%s: neither vocab.txt nor tokenizer.json is there", directory);
     return rc;
 }
@@ -241,7 +236,7 @@ int elc_vocab_read(struct elc_vocab **vocab, const char *path) {
     if (!is_directory(path))
         return read_file(vocab, path);
     char *found;
-    int rc = elc_vocab_path(&found, path);
+    int rc = find_file(&found, path);
     if (rc == 0)
         rc = read_file(vocab, found);
     free(found);

@@ -1,0 +1,302 @@
+/* Normalization and pre-tokenization in one pass over the text.
+ *
+ * Nearly every character is one table entry. What is not: characters that decompose into several,
+ * and combining marks that stay in the text and that NFD may have to sort (`order_run`).
+ */
+#include "words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/memory.h"
+
+#include "utf8.h"
+
+void find_specials(struct special specials[N_SPECIALS], const struct elc_vocab *vocab) {
+    const struct elc_vocab_id *id = elc_vocab_id(vocab);
+    const uint32_t ids[N_SPECIALS] = {id->pad, id->unk, id->cls, id->sep, id->mask};
+    for (int i = 0; i < N_SPECIALS; i++) {
+        const char *token = elc_vocab_token(vocab, ids[i], &specials[i].len);
+        memcpy(specials[i].text, token, specials[i].len + 1);
+        specials[i].id = ids[i];
+    }
+}
+
+void word_reader_free(struct word_reader *reader) {
+    free(reader->ready);
+    free(reader->run);
+    *reader = (struct word_reader){0};
+}
+
+/* ---- building a word ---- */
+
+static void word_clear(struct word *word) {
+    word->n_chars = 0;
+    word->len = 0;
+    word->special = ELC_NO_TOKEN;
+    word->aligned = true;
+}
+
+/* Appends a character of `len` bytes that came from start … end of the text. */
+static inline void word_add(struct word *word, const char *bytes, unsigned len, uint32_t start,
+                            uint32_t end) {
+    if (word->n_chars == 0)
+        word->start = start;
+    word->end = end;
+    if (word->n_chars++ >= WORD_CHARS)
+        return;
+    if (word->aligned && (start != word->start + word->len || end - start != len)) {
+        word->aligned = false;
+        for (uint32_t i = 0; i < word->len; i++) {
+            word->starts[i] = word->start + i;
+            word->ends[i] = word->start + i + 1;
+        }
+    }
+    for (unsigned i = 0; i < len; i++) {
+        word_bytes(word)[word->len + i] = bytes[i];
+        if (!word->aligned) {
+            word->starts[word->len + i] = start;
+            word->ends[word->len + i] = end;
+        }
+    }
+    word->len += len;
+}
+
+/* ---- characters that take more than one look ---- */
+
+/* One part of a run of combining marks. */
+struct run_part {
+    struct char_part part;
+    size_t place;        /* in the run, before sorting */
+    bool inserted;       /* not the first part of its character */
+    uint32_t start, end; /* its character */
+};
+
+static int make_ready(struct word_reader *reader, const struct char_part *part, uint32_t start,
+                      uint32_t end) {
+    if (part->mark)
+        return 0;
+    int rc = elc_grow(&reader->ready, &reader->ready_capacity, reader->ready_n + 1,
+                      sizeof *reader->ready);
+    if (rc == 0)
+        reader->ready[reader->ready_n++] = (struct ready_char){part->c, part->alone, start, end};
+    return rc;
+}
+
+static size_t previous_char(const char *text, size_t position) {
+    do
+        position--;
+    while (((uint8_t)text[position] & 0xC0) == 0x80);
+    return position;
+}
+
+/* The parts of the character at `position`, none if it is dropped; -1 as *n if it is white space
+ * and therefore ends any run. `*len` becomes its length in bytes. */
+static int parts_at(struct word_reader *reader, size_t position, struct char_part parts[CHAR_PARTS],
+                    int *n, unsigned *len) {
+    uint32_t c = utf8_decode(reader->text + position, len);
+    const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
+    if (!entry)
+        return ELC_ENOMEM;
+    *n = entry->kind == CHAR_SPACE ? -1 : char_parts(parts, reader->table, reader->rules, c);
+    return entry->kind == CHAR_SPACE || *n >= 0 ? 0 : *n;
+}
+
+/* Where the run of combining marks that the character at `position` belongs to begins: at the
+ * character with the run's first mark, be it behind that character's own base. */
+static int find_run(struct word_reader *reader, size_t position, size_t *run_start) {
+    *run_start = position;
+    while (position > reader->segment) {
+        struct char_part parts[CHAR_PARTS];
+        unsigned len;
+        int n;
+        position = previous_char(reader->text, position);
+        int rc = parts_at(reader, position, parts, &n, &len);
+        if (rc < 0)
+            return rc;
+        if (n == 0)
+            continue;
+        if (n < 0 || parts[n - 1].combining_class == 0)
+            break;
+        *run_start = position;
+        if (parts[0].combining_class == 0)
+            break;
+    }
+    return 0;
+}
+
+/* Appends a character's marks to the run; its base, if it has one, opens the run. */
+static int add_to_run(struct word_reader *reader, size_t *n, const struct char_part *parts,
+                      int n_parts, uint32_t start, uint32_t end) {
+    int rc = elc_grow(&reader->run, &reader->run_capacity, 2 * (*n + (size_t)n_parts),
+                      sizeof *reader->run);
+    for (int i = 0; i < n_parts && rc == 0; i++)
+        if (parts[i].combining_class != 0) {
+            reader->run[*n] = (struct run_part){parts[i], *n, i > 0, start, end};
+            ++*n;
+        }
+    return rc;
+}
+
+static int canonical_order(const void *a, const void *b) {
+    const struct run_part *x = a, *y = b;
+    if (x->part.combining_class != y->part.combining_class)
+        return x->part.combining_class < y->part.combining_class ? -1 : 1;
+    return x->place < y->place ? -1 : 1;
+}
+
+/* Sorts the run and makes ready what stays of it. As in the reference, places in the text are
+ * not sorted along: the k-th character of the sorted run stands for the k-th of the text's. */
+static int sort_run(struct word_reader *reader, size_t n, uint32_t base_start, uint32_t base_end) {
+    const struct run_part *original = reader->run;
+    struct run_part *sorted = reader->run + n;
+    memcpy(sorted, original, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, canonical_order);
+    uint32_t start = base_start, end = base_end;
+    size_t next = 0;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (!sorted[i].inserted) {
+            while (original[next].inserted)
+                next++;
+            start = original[next].start;
+            end = original[next].end;
+            next++;
+        }
+        rc = make_ready(reader, &sorted[i].part, start, end);
+    }
+    return rc;
+}
+
+/* Makes ready the run of marks around `position`, in canonical order, and moves behind it. All
+ * marks of the run before `position` were accents, which have been dropped. */
+static int order_run(struct word_reader *reader, size_t position) {
+    struct char_part parts[CHAR_PARTS];
+    unsigned len;
+    int n_parts;
+    size_t n = 0, at;
+    int rc = find_run(reader, position, &at);
+    uint32_t base_start = (uint32_t)at, base_end = (uint32_t)at;
+    for (bool first = true; rc == 0 && at < reader->len; first = false) {
+        rc = parts_at(reader, at, parts, &n_parts, &len);
+        if (rc < 0)
+            break;
+        bool starter = n_parts < 0 || (n_parts > 0 && parts[0].combining_class == 0);
+        if (starter && !first)
+            break;
+        if (starter)
+            base_end = (uint32_t)(at + len);
+        if (starter && at >= position) { /* the base is still to come, before its marks */
+            for (int i = 0; i < n_parts && parts[i].combining_class == 0 && rc == 0; i++)
+                rc = make_ready(reader, &parts[i], base_start, base_end);
+        }
+        if (rc == 0)
+            rc = add_to_run(reader, &n, parts, n_parts, (uint32_t)at, (uint32_t)(at + len));
+        at += len;
+    }
+    if (rc == 0)
+        rc = sort_run(reader, n, base_start, base_end);
+    reader->position = at;
+    return rc;
+}
+
+/* Makes ready what the character at the reader's position becomes, and moves behind it. */
+static int expand(struct word_reader *reader) {
+    struct char_part parts[CHAR_PARTS];
+    unsigned len;
+    int n;
+    reader->ready_n = 0;
+    reader->ready_next = 0;
+    int rc = parts_at(reader, reader->position, parts, &n, &len);
+    for (int i = 0; i < n && rc == 0; i++)
+        if (!parts[i].mark && parts[i].combining_class != 0)
+            return order_run(reader, reader->position);
+    uint32_t start = (uint32_t)reader->position;
+    for (int i = 0; i < n && rc == 0; i++)
+        rc = make_ready(reader, &parts[i], start, start + len);
+    reader->position += len;
+    return rc;
+}
+
+/* ---- reading ---- */
+
+static const struct special *special_at(const struct word_reader *reader) {
+    const char *here = reader->text + reader->position;
+    size_t left = reader->len - reader->position;
+    for (const struct special *s = reader->specials; s < reader->specials + N_SPECIALS; s++)
+        if (s->len <= left && memcmp(here, s->text, s->len) == 0)
+            return s;
+    return NULL;
+}
+
+static void take_special(struct word_reader *reader, const struct special *special,
+                         struct word *word) {
+    word->special = special->id;
+    word->start = (uint32_t)reader->position;
+    word->end = (uint32_t)(reader->position + special->len);
+    reader->position += special->len;
+    reader->segment = reader->position;
+}
+
+/* Takes one prepared character; true if that ends the word. */
+static bool take_ready(struct word_reader *reader, struct word *word) {
+    const struct ready_char *ready = &reader->ready[reader->ready_next];
+    if (ready->alone && word->n_chars > 0)
+        return true;
+    char bytes[4];
+    unsigned len = utf8_encode(bytes, ready->c);
+    word_add(word, bytes, len, ready->start, ready->end);
+    reader->ready_next++;
+    return ready->alone;
+}
+
+int word_reader_next(struct word_reader *reader, struct word *word) {
+    word_clear(word);
+    while (true) {
+        if (reader->ready_next < reader->ready_n) {
+            if (take_ready(reader, word))
+                return 1;
+            continue;
+        }
+        if (reader->position == reader->len)
+            return word->n_chars > 0;
+        const struct special *special;
+        if (reader->text[reader->position] == '[' && (special = special_at(reader))) {
+            if (word->n_chars == 0)
+                take_special(reader, special, word);
+            return 1;
+        }
+        unsigned len;
+        uint32_t c = utf8_decode(reader->text + reader->position, &len);
+        const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
+        if (!entry)
+            return ELC_ENOMEM;
+        uint32_t start = (uint32_t)reader->position;
+        int rc;
+        switch ((enum char_kind)entry->kind) {
+        case CHAR_DROPPED:
+            reader->position += len;
+            break;
+        case CHAR_SPACE:
+            reader->position += len;
+            if (word->n_chars > 0)
+                return 1;
+            break;
+        case CHAR_LETTER:
+            word_add(word, entry->bytes, entry->len, start, start + len);
+            reader->position += len;
+            break;
+        case CHAR_ALONE:
+            if (word->n_chars > 0)
+                return 1;
+            word_add(word, entry->bytes, entry->len, start, start + len);
+            reader->position += len;
+            return 1;
+        case CHAR_COMPLEX:
+            rc = expand(reader);
+            if (rc < 0)
+                return rc;
+            break;
+        }
+    }
+}
