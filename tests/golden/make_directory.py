@@ -31,7 +31,7 @@ from transformers import (
 
 HERE = pathlib.Path(__file__).parent / "directory"
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS = ["the", "cat", "sat", "on", "mat", "dog", "runs", "un", "##aff", "##able", "##s", "é"]
+WORDS = ["the", "cat", "sat", "on", "mat", "dog", "runs", "un", "##aff", "##able", "é"]
 LETTERS = list("abcdefghijklmnopqrstuvwxyz.,!?")
 VOCAB = SPECIALS + LETTERS + ["##" + c for c in "aeiourstn"] + WORDS
 
