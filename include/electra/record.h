@@ -47,7 +47,7 @@ struct elc_field {
         struct {
             const uint8_t *data;
             size_t len;
-        } bytes; /* str, bin */
+        } bytes;      /* str, bin */
         size_t count; /* array, map */
     } as;
 };
@@ -72,8 +72,8 @@ int elc_record_next_raw(const uint8_t **raw, size_t *len, const struct elc_buffe
 const struct elc_field *elc_record_find(const struct elc_record *record, const char *key);
 
 /* 1 present, 0 absent (outputs untouched), ELC_EFORMAT "key 'x' is not …" for another type. */
-int elc_record_uint(const struct elc_record *record, const char *key, uint64_t *value)
-    ELC_MUST_CHECK;
+int elc_record_uint(const struct elc_record *record, const char *key,
+                    uint64_t *value) ELC_MUST_CHECK;
 int elc_record_str(const struct elc_record *record, const char *key, const char **text,
                    size_t *len) ELC_MUST_CHECK;
 int elc_record_bin(const struct elc_record *record, const char *key, const uint8_t **bytes,

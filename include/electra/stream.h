@@ -21,10 +21,10 @@ extern "C" {
 #endif
 
 enum {
-    ELC_BLOCK_CLOSE = 262144,         /* a block closes after the record that reaches this */
+    ELC_BLOCK_CLOSE = 262144,           /* a block closes after the record that reaches this */
     ELC_BLOCK_LIMIT = 64 * 1024 * 1024, /* no block is larger */
-    ELC_DEPTH_LIMIT = 8,              /* nesting of msgpack containers */
-    ELC_HEADER_LIMIT = 1024 * 1024,   /* bytes of a header */
+    ELC_DEPTH_LIMIT = 8,                /* nesting of msgpack containers */
+    ELC_HEADER_LIMIT = 1024 * 1024,     /* bytes of a header */
 };
 
 enum elc_kind { ELC_TOKENS, ELC_CORRUPTED, ELC_SCORES };
@@ -87,8 +87,7 @@ int elc_header_check_same(const struct elc_header *a, const char *a_name,
                           const struct elc_header *b, const char *b_name) ELC_MUST_CHECK;
 /* ELC_EMISMATCH, naming both sides, unless the stream was made with this vocabulary. */
 int elc_header_check_vocab(const struct elc_header *header, const char *header_name,
-                           const struct elc_vocab_id *vocab, const char *vocab_name)
-    ELC_MUST_CHECK;
+                           const struct elc_vocab_id *vocab, const char *vocab_name) ELC_MUST_CHECK;
 
 /* A block: `count` record maps, one after another, in `payload`. */
 struct elc_block {

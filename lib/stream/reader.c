@@ -49,9 +49,9 @@ int elc_reader_new_memory(struct elc_reader **reader, const void *bytes, size_t 
     *reader = calloc(1, sizeof **reader);
     if (!*reader)
         return elc_fail_memory(sizeof **reader);
-    (*reader)->source.is_memory = true;
-    (*reader)->source.name = (*reader)->name = name;
-    (*reader)->source.buffer = (struct elc_buffer){(uint8_t *)(uintptr_t)bytes, len, len};
+    (*reader)->source =
+        (struct elc_source){.is_memory = true, .name = name, .data = bytes, .len = len};
+    (*reader)->name = name;
     return 0;
 }
 
@@ -114,8 +114,7 @@ static int wait_map(struct elc_reader *reader, struct elc_record *map) {
         int got = elc_source_fill(source, (size_t)size);
         if (got <= 0)
             return got < 0 ? got : truncated();
-        whole =
-            elc_wire_scan(elc_source_data(source), elc_source_len(source), ELC_DEPTH_LIMIT, &size);
+        whole = elc_wire_scan(source->data, source->len, ELC_DEPTH_LIMIT, &size);
         if (whole < 0)
             return whole;
         if (size > ELC_HEADER_LIMIT)
@@ -123,7 +122,7 @@ static int wait_map(struct elc_reader *reader, struct elc_record *map) {
                             "more than %d bytes where a header or a block's frame belongs",
                             ELC_HEADER_LIMIT);
     }
-    int err = elc_wire_map(map, elc_source_data(source), (size_t)size, ELC_DEPTH_LIMIT);
+    int err = elc_wire_map(map, source->data, (size_t)size, ELC_DEPTH_LIMIT);
     for (size_t i = 0; !err && i < map->n_fields; i++)
         err = elc_wire_decode(&map->fields[i]);
     return err;
@@ -144,7 +143,7 @@ static int frame_uint(const struct elc_record *map, const char *key, uint64_t *v
 /* ---- headers ---- */
 
 static bool begins(const struct elc_source *source, const char *magic, size_t len) {
-    return elc_source_len(source) >= len && memcmp(elc_source_data(source), magic, len) == 0;
+    return source->len >= len && memcmp(source->data, magic, len) == 0;
 }
 
 /* What waits is no header: says what it looks like instead. */
@@ -165,7 +164,7 @@ static int stranger(const struct elc_reader *reader) {
         return elc_fail(ELC_EFORMAT, "what follows the end of a segment is no header");
     if (begins(source, "{", 1))
         return elc_fail(ELC_EFORMAT, "JSON, not a stream: electra-view --from jsonl makes one");
-    if (elc_source_data(source)[0] < 0x80)
+    if (source->data[0] < 0x80)
         return elc_fail(ELC_EFORMAT, "text, not a stream: electra-tokenize makes one");
     return elc_fail(ELC_EFORMAT, "not a stream: no header");
 }
@@ -200,7 +199,7 @@ static int read_header(struct elc_reader *reader) {
     int got = elc_source_fill(source, 8); /* fewer will do to tell a stranger by */
     if (got < 0)
         return got;
-    if (!is_map(elc_source_data(source)))
+    if (!is_map(source->data))
         return stranger(reader);
     int err = wait_map(reader, &map);
     if (err)
@@ -265,7 +264,7 @@ static int read_bin_head(struct elc_reader *reader, uint64_t len) {
         got = elc_source_fill(source, need);
         if (got <= 0)
             return got < 0 ? got : truncated();
-        got = elc_wire_head(&head, elc_source_data(source), need);
+        got = elc_wire_head(&head, source->data, need);
     }
     if (got < 0)
         return got;
@@ -339,7 +338,7 @@ static int read_end(struct elc_reader *reader, const struct elc_record *map) {
 /* What follows a header or a block: a block or the end. */
 static int read_frame(struct elc_reader *reader, struct elc_block *block) {
     struct elc_record map;
-    if (!is_map(elc_source_data(&reader->source)))
+    if (!is_map(reader->source.data))
         return elc_fail(ELC_EFORMAT, "neither a block nor an end");
     int err = wait_map(reader, &map);
     if (err)

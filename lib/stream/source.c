@@ -51,36 +51,36 @@ static long long read_some(struct elc_source *source, void *bytes, size_t len) {
 
 int elc_source_fill(struct elc_source *source, size_t need) {
     struct elc_buffer *buffer = &source->buffer;
-    while (elc_source_len(source) < need) {
+    while (source->len < need) {
         if (source->is_memory)
             return 0;
-        if (source->begin > 0) {
-            memmove(buffer->data, buffer->data + source->begin, elc_source_len(source));
-            buffer->len -= source->begin;
-            source->begin = 0;
-        }
+        if (source->len > 0)
+            memmove(buffer->data, source->data, source->len);
+        buffer->len = source->len;
         int err = elc_buffer_reserve(buffer, READ_BYTES);
+        source->data = buffer->data;
         if (err)
             return err;
         long long got = read_some(source, buffer->data + buffer->len, READ_BYTES);
         if (got <= 0)
             return (int)got;
-        buffer->len += (size_t)got;
+        source->len += (size_t)got;
     }
     return 1;
 }
 
 void elc_source_skip(struct elc_source *source, size_t len) {
-    source->begin += len;
+    source->data += len;
+    source->len -= len;
     source->taken += len;
 }
 
 int elc_source_take(struct elc_source *source, struct elc_buffer *bytes, size_t len) {
-    size_t waiting = elc_source_len(source) < len ? elc_source_len(source) : len;
+    size_t waiting = source->len < len ? source->len : len;
     bytes->len = 0;
     int err = elc_buffer_reserve(bytes, len < GROW_BYTES ? len : GROW_BYTES);
     if (!err && waiting > 0)
-        err = elc_buffer_append(bytes, elc_source_data(source), waiting);
+        err = elc_buffer_append(bytes, source->data, waiting);
     if (err)
         return err;
     elc_source_skip(source, waiting);
@@ -97,7 +97,7 @@ int elc_source_take(struct elc_source *source, struct elc_buffer *bytes, size_t 
         if (got <= 0)
             return (int)got;
         bytes->len += (size_t)got;
-        source->taken += (size_t)got;
+        source->taken += (uint64_t)got;
     }
     return 1;
 }

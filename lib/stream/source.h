@@ -9,24 +9,18 @@ struct elc_source {
     size_t n_paths, next_path;
     struct elc_input input;
     bool is_open;
-    bool is_memory;   /* there are no operands: the buffer is borrowed and holds everything */
+    bool is_memory;   /* there are no operands: `data` is all there is, and borrowed */
     bool opened_new;  /* nothing of the open operand has been read yet */
     bool io_failed;   /* the error's message names the operand already */
     const char *name; /* of the operand that the last bytes came from */
     struct elc_buffer buffer;
-    size_t begin; /* what is not taken yet starts here */
-    uint64_t taken; /* bytes skipped or taken since the first operand's first */
+    const uint8_t *data; /* what waits to be taken: in the buffer, or in memory */
+    size_t len;
+    uint64_t taken; /* bytes that were taken so far, over all operands */
 };
 
 /* Reads until `need` bytes wait. 1: they do; 0: the input ends before; or an error. */
 int elc_source_fill(struct elc_source *source, size_t need) ELC_MUST_CHECK;
-/* What waits. */
-static inline const uint8_t *elc_source_data(const struct elc_source *source) {
-    return source->buffer.data + source->begin;
-}
-static inline size_t elc_source_len(const struct elc_source *source) {
-    return source->buffer.len - source->begin;
-}
 /* Drops `len` of the bytes that wait. */
 void elc_source_skip(struct elc_source *source, size_t len);
 /* Replaces the contents of `bytes` by the next `len` bytes. 1, 0 (then bytes->len tells how many
