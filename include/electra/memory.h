@@ -45,7 +45,7 @@ int elc_grow(void *array, size_t *capacity, size_t needed, size_t item_size) ELC
 void *elc_calloc_aligned(size_t count, size_t size) ELC_MUST_CHECK; /* NULL: ENOMEM set */
 
 /* *product = a·b, false when it does not fit. */
-static inline bool elc_multiply(size_t *product, size_t a, size_t b) {
+static inline bool elc_size_product(size_t *product, size_t a, size_t b) {
 #if defined(__GNUC__)
     return !__builtin_mul_overflow(a, b, product);
 #else

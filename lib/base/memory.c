@@ -15,7 +15,7 @@ int elc_grow(void *array, size_t *capacity, size_t needed, size_t item_size) {
     if (target < 16)
         target = 16;
     size_t bytes;
-    if (!elc_multiply(&bytes, target, item_size))
+    if (!elc_size_product(&bytes, target, item_size))
         return elc_fail_memory(0);
     void *old;
     memcpy(&old, array, sizeof old); /* any object pointer has this representation in POSIX */
@@ -135,7 +135,7 @@ void *elc_calloc_aligned(size_t count, size_t size) {
     enum { LINE = 64 };
     size_t bytes;
     void *memory = NULL;
-    if (!elc_multiply(&bytes, count, size) || bytes > SIZE_MAX - LINE) {
+    if (!elc_size_product(&bytes, count, size) || bytes > SIZE_MAX - LINE) {
         elc_fail_memory(0);
         return NULL;
     }

@@ -47,7 +47,7 @@ static int parse_shape(struct elc_stored *tensor, const json_t *shape, unsigned 
         json_int_t number = json_integer_value(size);
         if (!json_is_integer(size) || number < 0)
             return elc_fail(ELC_EFORMAT, "'shape' holds something that is no size");
-        if (!elc_multiply(&total, total, (size_t)number))
+        if (!elc_size_product(&total, total, (size_t)number))
             return elc_fail(ELC_EFORMAT, "'shape' is beyond all memory");
         tensor->shape[i] = (uint64_t)number;
     }
