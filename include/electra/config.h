@@ -92,6 +92,11 @@ int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *nam
 int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
                               const char *const *overrides, size_t n_overrides) ELC_MUST_CHECK;
 
+/* All of it as one flat JSON object, appended to `json`: the shapes of both networks (the generator's
+ * with "generator_" in front) and the rest. What a checkpoint keeps. */
+int elc_pretrain_config_format(const struct elc_pretrain_config *config,
+                               struct elc_buffer *json) ELC_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

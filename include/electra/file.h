@@ -54,6 +54,9 @@ struct elc_map {
 int elc_map_open(struct elc_map *map, const char *path) ELC_MUST_CHECK;
 /* Maps an open descriptor's whole file (a spool); the descriptor may be closed afterwards. */
 int elc_map_fd(struct elc_map *map, int fd, const char *name) ELC_MUST_CHECK;
+/* Maps an input that has just been opened: a regular file itself, anything else by way of a copy in
+ * an unlinked file in $TMPDIR. The input may be closed afterwards. */
+int elc_map_input(struct elc_map *map, struct elc_input *input) ELC_MUST_CHECK;
 void elc_map_close(struct elc_map *map); /* idempotent */
 
 /* Creates `path` with these bytes, fsynced: for files inside a directory that is renamed whole. */

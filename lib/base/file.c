@@ -269,6 +269,34 @@ int elc_map_open(struct elc_map *map, const char *path) {
     return err;
 }
 
+static int spool(struct elc_output *copy, struct elc_input *input) {
+    struct elc_buffer chunk = {0};
+    long long got = 0;
+    int err = elc_buffer_reserve(&chunk, PENDING_BYTES);
+    while (!err && (got = elc_input_read(input, chunk.data, PENDING_BYTES)) > 0)
+        err = elc_output_write(copy, chunk.data, (size_t)got);
+    elc_buffer_free(&chunk);
+    if (!err && got < 0)
+        err = (int)got;
+    return err ? err : elc_output_flush(copy);
+}
+
+int elc_map_input(struct elc_map *map, struct elc_input *input) {
+    *map = (struct elc_map){0};
+    struct stat status;
+    if (fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode))
+        return elc_map_fd(map, input->fd, input->name);
+    struct elc_output copy = {.name = "temporary file (TMPDIR)"};
+    int err = elc_spool_open(&copy.fd);
+    if (err)
+        return err;
+    err = spool(&copy, input);
+    if (!err)
+        err = elc_map_fd(map, copy.fd, input->name);
+    elc_output_abandon(&copy);
+    return err;
+}
+
 void elc_map_close(struct elc_map *map) {
     if (map->mapped)
         munmap((void *)(uintptr_t)map->data, map->len);

@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
 
@@ -254,4 +255,43 @@ int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *na
 
 int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) {
     return elc_pretrain_config_build(config, name, NULL, 0);
+}
+
+/* ---- writing ---- */
+
+static int add_settings(json_t *object, const char *prefix, const struct elc_setting *settings,
+                        size_t n_settings, const void *from) {
+    for (size_t i = 0; i < n_settings; i++) {
+        char key[96];
+        (void)snprintf(key, sizeof key, "%s%s", prefix, settings[i].key);
+        if (json_object_set_new(object, key, elc_setting_json(&settings[i], from)) != 0)
+            return elc_fail_memory(0);
+    }
+    return 0;
+}
+
+int elc_pretrain_config_format(const struct elc_pretrain_config *config, struct elc_buffer *json) {
+    const struct draft draft = {.config = *config};
+    size_t n_own = 0; /* the fractions come last, and are in the generator's shape already */
+    while (n_own < N_PRETRAIN_SETTINGS &&
+           strcmp(pretrain_settings[n_own].key, "generator_hidden_size") != 0)
+        n_own++;
+    json_t *object = json_object();
+    int err = object ? 0 : elc_fail_memory(0);
+    if (err == 0)
+        err = add_settings(object, "", pretrain_settings, n_own, &draft);
+    if (err == 0)
+        err = add_settings(object, "", elc_config_settings, elc_n_config_settings,
+                           &config->discriminator);
+    if (err == 0)
+        err = add_settings(object, "generator_", elc_config_settings, elc_n_config_settings,
+                           &config->generator);
+    char *text = err == 0 ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    if (text)
+        err = elc_buffer_append(json, text, strlen(text));
+    else if (err == 0)
+        err = elc_fail_memory(0);
+    free(text);
+    json_decref(object);
+    return err;
 }

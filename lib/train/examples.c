@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -202,39 +200,12 @@ static int index_file(struct elc_examples *examples, uint32_t file, const char *
     return event;
 }
 
-/* Copies a pipe to an unlinked file and maps that. */
-static int spool(struct elc_map *map, struct elc_input *input) {
-    int fd;
-    int err = elc_spool_open(&fd);
-    if (err)
-        return err;
-    struct elc_output copy = {.fd = fd, .name = "temporary file (TMPDIR)"};
-    static const size_t CHUNK = 1 << 16;
-    struct elc_buffer chunk = {0};
-    long long got = 0;
-    err = elc_buffer_reserve(&chunk, CHUNK);
-    while (!err && (got = elc_input_read(input, chunk.data, CHUNK)) > 0)
-        err = elc_output_write(&copy, chunk.data, (size_t)got);
-    if (!err && got < 0)
-        err = (int)got;
-    if (!err)
-        err = elc_output_flush(&copy);
-    if (!err)
-        err = elc_map_fd(map, fd, input->name);
-    elc_buffer_free(&chunk);
-    elc_output_abandon(&copy);
-    return err;
-}
-
 static int open_file(struct elc_examples *examples, uint32_t file, const char *path) {
     struct elc_input input;
     int err = elc_input_open(&input, path);
     if (err)
         return err;
-    struct stat status;
-    bool regular = fstat(input.fd, &status) == 0 && S_ISREG(status.st_mode);
-    err = regular ? elc_map_fd(&examples->files[file], input.fd, input.name)
-                  : spool(&examples->files[file], &input);
+    err = elc_map_input(&examples->files[file], &input);
     if (!err)
         err = index_file(examples, file, input.name);
     elc_input_close(&input);

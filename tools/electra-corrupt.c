@@ -1,0 +1,204 @@
+/* electra-corrupt: tokens stream to corrupted stream. */
+#include "common.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/corrupt.h"
+#include "electra/parallel.h"
+
+/* What passes through the pipeline: an event of the reader, and what becomes of it. */
+struct job {
+    int event;
+    struct elc_header header; /* of the segment that the event belongs to, as it was read */
+    struct elc_block in, out;
+};
+
+/* One pass over one reader. */
+struct pass {
+    struct tool *tool;
+    struct elc_reader *reader;
+    struct elc_writer *writer;
+    struct elc_output *output;
+    struct elc_mask_options options;
+    uint64_t epoch;
+    struct elc_corrupter *corrupters; /* one for each worker */
+};
+
+static int read_job(void *context, void *argument) {
+    struct pass *pass = context;
+    struct job *job = argument;
+    job->event = elc_reader_next(pass->reader, &job->in);
+    if (job->event <= 0)
+        return job->event;
+    elc_header_free(&job->header);
+    int err = elc_header_copy(&job->header, elc_reader_header(pass->reader));
+    return err ? err : 1;
+}
+
+static int work_job(void *context, void *argument, int worker) {
+    struct pass *pass = context;
+    struct job *job = argument;
+    if (job->event != ELC_BLOCK)
+        return 0;
+    struct elc_mask_options options = pass->options;
+    options.max_length = job->header.max_length;
+    return elc_corrupt_block(&pass->corrupters[worker], &job->out, &job->in, &job->header, &options,
+                             pass->epoch);
+}
+
+static int write_job(void *context, void *argument) {
+    struct pass *pass = context;
+    struct job *job = argument;
+    if (job->event == ELC_SEGMENT_END)
+        return elc_writer_end(pass->writer);
+    if (job->event == ELC_BLOCK) {
+        pass->tool->records += job->out.count;
+        return elc_writer_block(pass->writer, &job->out);
+    }
+    int err = elc_corrupt_header(&job->header, &pass->options, pass->epoch);
+    if (!err)
+        err = tool_history(pass->tool, &job->header);
+    return err ? err : elc_writer_header(pass->writer, pass->output, &job->header);
+}
+
+static int run_pass(struct pass *pass) {
+    size_t n_jobs = 2 * pass->tool->threads + 2;
+    struct job *jobs = calloc(n_jobs, sizeof *jobs);
+    void **pointers = calloc(n_jobs, sizeof *pointers);
+    int err = jobs && pointers ? 0 : elc_fail_memory(0);
+    if (!err) {
+        for (size_t i = 0; i < n_jobs; i++)
+            pointers[i] = &jobs[i];
+        const struct elc_pipeline pipeline = {read_job, work_job, write_job,
+                                              pass,     pointers, n_jobs,
+                                              (int)pass->tool->threads};
+        err = elc_pipeline_run(&pipeline);
+    }
+    for (size_t i = 0; jobs && i < n_jobs; i++) {
+        elc_header_free(&jobs[i].header);
+        elc_buffer_free(&jobs[i].in.payload);
+        elc_buffer_free(&jobs[i].out.payload);
+    }
+    free(jobs);
+    free(pointers);
+    return err;
+}
+
+/* Several epochs go over the input several times: what is no regular file is spooled. */
+struct inputs {
+    struct elc_map *maps;
+    const char **names;
+    size_t n;
+};
+
+static int open_inputs(struct inputs *inputs, const struct tool *tool) {
+    static char dash[] = "-";
+    char *standard[] = {dash};
+    char *const *paths = tool->n_operands > 0 ? tool->operands : standard;
+    size_t n = tool->n_operands > 0 ? tool->n_operands : 1;
+    inputs->maps = calloc(n, sizeof *inputs->maps);
+    inputs->names = calloc(n, sizeof *inputs->names);
+    int err = inputs->maps && inputs->names ? 0 : elc_fail_memory(0);
+    for (; !err && inputs->n < n; inputs->n++) {
+        struct elc_input input;
+        err = elc_input_open(&input, paths[inputs->n]);
+        if (err)
+            break;
+        inputs->names[inputs->n] = input.name;
+        err = elc_map_input(&inputs->maps[inputs->n], &input);
+        elc_input_close(&input);
+    }
+    return err;
+}
+
+static void close_inputs(struct inputs *inputs) {
+    for (size_t i = 0; i < inputs->n; i++)
+        elc_map_close(&inputs->maps[i]);
+    free(inputs->maps);
+    free(inputs->names);
+}
+
+static int corrupt_once(struct pass *pass) {
+    int err = elc_reader_new(&pass->reader, pass->tool->operands, pass->tool->n_operands,
+                             pass->tool->force);
+    if (err)
+        return err;
+    err = run_pass(pass);
+    elc_reader_destroy(pass->reader);
+    return err;
+}
+
+static int corrupt_epochs(struct pass *pass, uint64_t n_epochs) {
+    struct inputs inputs = {0};
+    int err = open_inputs(&inputs, pass->tool);
+    for (uint64_t epoch = 0; !err && epoch < n_epochs; epoch++) {
+        for (size_t i = 0; !err && i < inputs.n; i++) {
+            err = elc_reader_new_memory(&pass->reader, inputs.maps[i].data, inputs.maps[i].len,
+                                        inputs.names[i]);
+            if (err)
+                break;
+            err = run_pass(pass);
+            elc_reader_destroy(pass->reader);
+        }
+        pass->epoch++;
+    }
+    close_inputs(&inputs);
+    return err;
+}
+
+int main(int argc, char **argv) {
+    double mask_prob = 0.15;
+    const char *method = "mask";
+    uint64_t epochs = 1, first_epoch = 0;
+    struct tool_option options[] = {
+        {0, "method", OPTION_CHOICE, &method, "NAME", "what is put at the chosen positions: mask [mask]",
+         .choices = "mask", .shapes = true},
+        {0, "mask-prob", OPTION_REAL, &mask_prob, "P", "share of the tokens that is masked [0.15]",
+         1e-6, 0.999999, .shapes = true},
+        {0, "epochs", OPTION_COUNT, &epochs, "N", "write the input N times, masked afresh [1]", 1,
+         1e9, .shapes = true},
+        {0, "first-epoch", OPTION_COUNT, &first_epoch, "K", "number of the first epoch [0]", 0, 1e15,
+         .shapes = true},
+        {0},
+    };
+    struct tool tool = {
+        .name = "electra-corrupt",
+        .synopsis = "[--mask-prob P] [--method mask] [--epochs N] [--first-epoch K] [-s N] [-j N]\n"
+                    "[-o FILE] [FILE]…",
+        .purpose = "Masks tokens of a stream, as ELECTRA's pre-training does, into a corrupted stream.",
+        .options = options,
+        .has_seed = true,
+        .has_threads = true,
+        .has_history = true,
+        .has_force = true,
+        .has_output = true,
+        .threads = 1,
+    };
+    tool_parse(&tool, argc, argv);
+    tool_refuse_terminal_output(&tool);
+    struct elc_output output;
+    struct elc_writer writer = {0};
+    if (elc_output_open(&output, tool.output) < 0)
+        return tool_end(&tool, tool_fail(&tool, "%s", elc_error()));
+    struct pass pass = {
+        .tool = &tool,
+        .writer = &writer,
+        .output = &output,
+        .options = {.mask_prob = mask_prob, .seed = tool.seed},
+        .epoch = first_epoch,
+        .corrupters = calloc(tool.threads, sizeof *pass.corrupters),
+    };
+    int err = pass.corrupters ? 0 : elc_fail_memory(0);
+    if (!err)
+        err = epochs == 1 ? corrupt_once(&pass) : corrupt_epochs(&pass, epochs);
+    if (!err)
+        err = elc_output_commit(&output);
+    int status = err ? tool_fail(&tool, "%s", elc_error()) : TOOL_DONE;
+    for (uint64_t i = 0; pass.corrupters && i < tool.threads; i++)
+        elc_corrupter_free(&pass.corrupters[i]);
+    free(pass.corrupters);
+    elc_writer_free(&writer);
+    elc_output_abandon(&output);
+    return tool_end(&tool, status);
+}
