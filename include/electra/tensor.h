@@ -67,6 +67,11 @@ elc_float elc_sum(const elc_float *x, size_t n);
 elc_float elc_dot(const elc_float *x, const elc_float *y, size_t n);
 /* y += a·x */
 void elc_axpy(elc_float *y, elc_float a, const elc_float *x, size_t n);
+/* y *= x */
+void elc_multiply(elc_float *y, const elc_float *x, size_t n);
+/* y = residual + factors·(y + bias), `factors` NULL standing for ones. */
+void elc_add_residual(elc_float *y, const elc_float *bias, const elc_float *factors,
+                      const elc_float *residual, size_t n);
 /* Adds `bias` [n] to each of the rows of x. */
 void elc_add_bias(elc_float *x, size_t ld, const elc_float *bias, size_t n_rows, size_t n);
 

@@ -33,11 +33,6 @@ static void block_scores(const struct scratch *s, const struct elc_attention *a,
              a->ld, 0, s->scores, s->ld);
 }
 
-ELC_VECTOR static void multiply(elc_float *y, const elc_float *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        y[i] *= x[i];
-}
-
 ELC_VECTOR static void scale_by(elc_float *y, elc_float a, size_t n) {
     for (size_t i = 0; i < n; i++)
         y[i] *= a;
@@ -59,7 +54,7 @@ void elc_attention_forward(elc_float *context, elc_float *log_sum, const struct 
                 log_sum[first + i] = max + (elc_float)log(sums[i]);
             if (a->dropout->threshold) {
                 elc_dropout_factors(s.factors, &a->random, a->dropout, first + i, n);
-                multiply(row, s.factors, n);
+                elc_multiply(row, s.factors, n);
             }
         }
         elc_float *out = context + first * a->ld_context;

@@ -1,0 +1,136 @@
+/* Inside the networks: the memory of a pass, and what the passes share.
+ *
+ * Everything but attention works on rows, and nothing in a row depends on other rows. So a layer
+ * is two parallel loops: one over (text, head) for attention, one over tiles of ELC_TILE_ROWS rows
+ * for all the rest, from the attention's output to the next layer's queries, keys and values,
+ * while the tile is in cache. Backward is the same two loops in reverse and a third over tiles of
+ * the weights' gradients.
+ */
+#ifndef ELECTRA_MODEL_ACTIVATIONS_H
+#define ELECTRA_MODEL_ACTIVATIONS_H
+
+#include "electra/encoder.h"
+#include "electra/nn.h"
+
+/* Which network a random number belongs to. */
+enum { ELC_SITE_DISCRIMINATOR, ELC_SITE_GENERATOR };
+
+/* What the forward pass leaves of one layer for the backward pass: not what is cheap to have
+ * again (LayerNorm's output from x̂, GELU's from its input, probabilities from their log-sum). */
+struct elc_layer_activations {
+    elc_float *qkv;            /* [T, 3·H] queries, keys, values side by side */
+    elc_float *context;        /* [T, H] attention's output */
+    elc_float *log_sum;        /* [heads, T] */
+    elc_float *attention_hat;  /* [T, H] x̂ of the LayerNorm after attention */
+    elc_float *attention_rstd; /* [T] */
+    elc_float *inner;          /* [T, F] what goes into the activation */
+    elc_float *output_hat;     /* [T, H] */
+    elc_float *output_rstd;    /* [T] */
+};
+
+/* Memory of one worker for the tile or head at hand. */
+struct elc_worker_memory {
+    elc_float *product; /* [ELC_TILE_ROWS, max(H, E)] */
+    elc_float *middle;  /* [ELC_TILE_ROWS, H] between attention and feed-forward */
+    elc_float *inner;   /* [ELC_TILE_ROWS, F] */
+    elc_float *active;  /* [ELC_TILE_ROWS, F] */
+    elc_float *factors; /* [max(H, E)] of dropout */
+    elc_float *attention;
+};
+
+struct elc_activations {
+    /* What the memory was made for. */
+    size_t rows, longest, n_workers;
+    bool keep; /* for a backward pass: each layer has its own memory, else they share */
+    struct elc_config config;
+
+    elc_float *block; /* everything below lies in it */
+    struct elc_layer_activations *layers;
+    struct elc_worker_memory *workers;
+    elc_float *hidden;         /* [T, H] a layer's input, then its output, in place */
+    elc_float *head_inner;     /* [T, H] of the discriminator's head */
+    elc_float *logits;         /* [T] */
+    elc_float *embedding_hat;  /* [T, E], kept */
+    elc_float *embedding_rstd; /* [T] */
+    elc_float *projected;      /* [T, H] layer 0's input, kept */
+
+    /* Of the backward pass, one layer at a time. */
+    elc_float *d_hidden;    /* [T, H] by a layer's output, then by its input */
+    elc_float *d_output;    /* [T, H] by the feed-forward product */
+    elc_float *active;      /* [T, F] the activation's output, once more */
+    elc_float *d_inner;     /* [T, F] */
+    elc_float *middle;      /* [T, H] the first LayerNorm's output, once more */
+    elc_float *d_attention; /* [T, H] by the attention's output product */
+    elc_float *d_context;   /* [T, H] */
+    elc_float *d_qkv;       /* [T, 3·H] */
+    elc_float *input;       /* [T, H] the layer's input, once more */
+    elc_float *embedding;   /* [T, E] the projection's input, once more */
+    elc_float *d_embedding; /* [T, E] */
+    elc_float *partial;     /* [tiles, 4·max(H, E)] the tiles' parts of LayerNorms' gradients */
+
+    struct elc_generator_memory *generator; /* of its head; made when first needed */
+};
+
+/* One pass over one batch. */
+struct elc_pass {
+    struct elc_activations *a;
+    const struct elc_weights *weights;
+    const struct elc_weights *gradients; /* where the backward pass adds */
+    const struct elc_batch *batch;
+    struct elc_pool *pool;
+    struct elc_dropout hidden_dropout, attention_dropout;
+    unsigned site_network;
+    unsigned layer; /* the one that a parallel loop is at */
+};
+
+/* Makes the pass's memory large enough for its batch. */
+int elc_activations_prepare(struct elc_activations **activations, const struct elc_config *config,
+                            const struct elc_batch *batch, bool keep, int n_workers);
+void elc_activations_free(struct elc_activations *activations);
+
+/* Cuts n numbers off a block, each piece starting on a cache line. With block NULL it only counts:
+ * lay memory out once to know its size, and again to have it. */
+elc_float *elc_carve(elc_float *block, size_t *used, size_t n);
+
+/* Rows of tile number `tile` that exist. */
+static inline size_t elc_tile_rows(size_t n_rows, size_t tile) {
+    const size_t first = tile * ELC_TILE_ROWS;
+    return n_rows - first < ELC_TILE_ROWS ? n_rows - first : ELC_TILE_ROWS;
+}
+static inline size_t elc_tiles(size_t n_rows) {
+    return elc_padded_rows(n_rows) / ELC_TILE_ROWS;
+}
+
+/* y = x·Wᵀ for one tile of rows, without the bias. */
+void elc_tile_forward(elc_float *y, size_t ld_y, const elc_float *x, size_t ld_x,
+                      const elc_float *weight, size_t n_out, size_t n_in);
+/* d_x = d_y·W + beta·d_x for one tile of rows. */
+void elc_tile_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
+                       const elc_float *weight, size_t n_out, size_t n_in, elc_float beta);
+
+/* The dropout of rows at one site, asked for in ascending order. */
+struct elc_row_dropout {
+    const struct elc_pass *pass;
+    uint32_t site;
+    size_t end; /* row behind the text that `random` belongs to; 0: none yet */
+    struct elc_random random;
+};
+/* The factors of a row, in `factors`, or NULL where nothing is dropped. */
+const elc_float *elc_row_factors(struct elc_row_dropout *dropout, size_t row, size_t width,
+                                 elc_float *factors);
+
+/* The attention of item number `item` = text · heads + head of pass->layer. Returns the text's
+ * first row. */
+size_t elc_attention_of(struct elc_attention *attention, const struct elc_pass *pass, size_t item,
+                        int worker);
+
+/* hidden = encoder(batch); with `keep`, ready for elc_encoder_backward, which goes from d_hidden
+ * to the gradients of all encoder weights. */
+int elc_encoder_pass(struct elc_pass *pass);
+int elc_encoder_backward(struct elc_pass *pass);
+
+/* Adds several linear layers' weight gradients. */
+int elc_weight_gradients(struct elc_pool *pool, const struct elc_weight_gradient *gradients,
+                         size_t n);
+
+#endif

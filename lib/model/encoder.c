@@ -1,0 +1,271 @@
+/* The encoder, forward. */
+#include <string.h>
+
+#include "activations.h"
+
+/* ---- what forward and backward share ---- */
+
+void elc_tile_forward(elc_float *y, size_t ld_y, const elc_float *x, size_t ld_x,
+                      const elc_float *weight, size_t n_out, size_t n_in) {
+    elc_gemm(ELC_PLAIN, ELC_TRANSPOSED, ELC_TILE_ROWS, n_out, n_in, 1, x, ld_x, weight, n_in, 0, y,
+             ld_y);
+}
+
+void elc_tile_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
+                       const elc_float *weight, size_t n_out, size_t n_in, elc_float beta) {
+    elc_gemm(ELC_PLAIN, ELC_PLAIN, ELC_TILE_ROWS, n_in, n_out, 1, d_y, ld_y, weight, n_in, beta,
+             d_x, ld_x);
+}
+
+/* The text that a row belongs to. */
+static size_t text_of(const struct elc_batch *batch, size_t row) {
+    size_t low = 0, high = batch->n_sequences;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (batch->starts[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const elc_float *elc_row_factors(struct elc_row_dropout *dropout, size_t row, size_t width,
+                                 elc_float *factors) {
+    const struct elc_pass *pass = dropout->pass;
+    if (!pass->hidden_dropout.threshold)
+        return NULL;
+    if (row >= dropout->end) {
+        const size_t text = text_of(pass->batch, row);
+        elc_dropout_begin(&dropout->random, &pass->hidden_dropout, pass->batch->places[text],
+                          dropout->site);
+        dropout->end = pass->batch->starts[text + 1];
+    }
+    elc_dropout_factors(factors, &dropout->random, &pass->hidden_dropout,
+                        pass->batch->positions[row], width);
+    return factors;
+}
+
+/* ---- rows ---- */
+
+/* What to do with the rows of a tile that exist. */
+struct tile {
+    size_t first, n;
+    struct elc_worker_memory *worker;
+};
+
+static struct tile tile_of(const struct elc_pass *pass, size_t number, int worker) {
+    return (struct tile){number * ELC_TILE_ROWS, elc_tile_rows(pass->batch->n_tokens, number),
+                         &pass->a->workers[worker]};
+}
+
+/* A place where a block's output joins the residual stream, and the LayerNorm behind it. */
+struct join {
+    const elc_float *bias;
+    const struct elc_norm *norm;
+    unsigned unit;         /* of the dropout's site */
+    elc_float *hat, *rstd; /* [T, H], [T]: kept for the backward pass, or NULL */
+};
+
+/* out = LayerNorm(residual + dropout(product + bias)). `product` is overwritten; `out` may be
+ * `residual`. All start at the tile's first row. */
+static void add_and_norm(const struct elc_pass *pass, const struct tile *tile, elc_float *out,
+                         elc_float *product, const elc_float *residual, const struct join *join) {
+    const size_t h = pass->weights->config.hidden_size;
+    const elc_float eps = (elc_float)pass->weights->config.layer_norm_eps;
+    struct elc_row_dropout dropout = {
+        .pass = pass, .site = elc_dropout_site(pass->site_network, pass->layer + 1, join->unit)};
+    for (size_t i = 0; i < tile->n; i++) {
+        const size_t row = tile->first + i;
+        elc_float *sum = product + i * h;
+        elc_float *hat = join->hat ? join->hat + row * h : sum;
+        const elc_float *factors = elc_row_factors(&dropout, row, h, tile->worker->factors);
+        elc_add_residual(sum, join->bias, factors, residual + i * h, h);
+        elc_float rstd = elc_norm_row(hat, sum, h, eps);
+        if (join->rstd)
+            join->rstd[row] = rstd;
+        elc_norm_scale(out + i * h, hat, join->norm->weight, join->norm->bias, h);
+    }
+}
+
+/* Queries, keys and values of pass->layer from the tile's hidden states. */
+static void project_qkv(const struct elc_pass *pass, const struct tile *tile) {
+    const size_t h = pass->weights->config.hidden_size;
+    const struct elc_layer *layer = &pass->weights->layers[pass->layer];
+    const struct elc_linear *parts[] = {&layer->query, &layer->key, &layer->value};
+    const elc_float *x = pass->a->hidden + tile->first * h;
+    elc_float *qkv = pass->a->layers[pass->layer].qkv + tile->first * 3 * h;
+    for (size_t i = 0; i < 3; i++) {
+        elc_tile_forward(qkv + i * h, 3 * h, x, h, parts[i]->weight, h, h);
+        elc_add_bias(qkv + i * h, 3 * h, parts[i]->bias, tile->n, h);
+    }
+}
+
+/* ---- embeddings ---- */
+
+static void embed_row(const struct elc_pass *pass, elc_float *sum, size_t row) {
+    const size_t e = pass->weights->config.embedding_size;
+    const struct elc_embeddings *tables = &pass->weights->embeddings;
+    memcpy(sum, tables->word + pass->batch->ids[row] * e, e * sizeof *sum);
+    elc_axpy(sum, 1, tables->type + pass->batch->types[row] * e, e);
+    elc_axpy(sum, 1, tables->position + pass->batch->positions[row] * e, e);
+}
+
+/* dropout(LayerNorm(word + type + position)) into the worker's product. */
+static void embed(const struct elc_pass *pass, const struct tile *tile) {
+    const struct elc_config *config = &pass->weights->config;
+    const struct elc_norm *norm = &pass->weights->embeddings.norm;
+    struct elc_activations *a = pass->a;
+    const size_t e = config->embedding_size;
+    struct elc_row_dropout dropout = {.pass = pass,
+                                      .site = elc_dropout_site(pass->site_network, 0, 0)};
+    for (size_t i = 0; i < tile->n; i++) {
+        const size_t row = tile->first + i;
+        elc_float *out = tile->worker->product + i * e;
+        elc_float *hat = a->keep ? a->embedding_hat + row * e : out;
+        embed_row(pass, out, row);
+        elc_float rstd = elc_norm_row(hat, out, e, (elc_float)config->layer_norm_eps);
+        if (a->keep)
+            a->embedding_rstd[row] = rstd;
+        elc_norm_scale(out, hat, norm->weight, norm->bias, e);
+        const elc_float *factors = elc_row_factors(&dropout, row, e, tile->worker->factors);
+        if (factors)
+            elc_multiply(out, factors, e);
+    }
+}
+
+static int embed_tile(void *context, size_t item, int worker) {
+    struct elc_pass *pass = context;
+    const struct elc_config *config = &pass->weights->config;
+    struct elc_activations *a = pass->a;
+    const size_t e = config->embedding_size, h = config->hidden_size;
+    const struct tile tile = tile_of(pass, item, worker);
+    elc_float *hidden = a->hidden + tile.first * h;
+    embed(pass, &tile);
+    if (e != h) {
+        elc_tile_forward(hidden, h, tile.worker->product, e, pass->weights->project.weight, h, e);
+        elc_add_bias(hidden, h, pass->weights->project.bias, tile.n, h);
+    } else {
+        memcpy(hidden, tile.worker->product, tile.n * h * sizeof *hidden);
+    }
+    if (a->keep)
+        memcpy(a->projected + tile.first * h, hidden, tile.n * h * sizeof *hidden);
+    if (config->num_hidden_layers > 0)
+        project_qkv(pass, &tile);
+    return 0;
+}
+
+/* ---- a layer ---- */
+
+static int attend(void *context, size_t item, int worker) {
+    struct elc_pass *pass = context;
+    const struct elc_config *config = &pass->weights->config;
+    const struct elc_layer_activations *layer = &pass->a->layers[pass->layer];
+    struct elc_attention attention;
+    const size_t row = elc_attention_of(&attention, pass, item, worker);
+    const size_t head = item % config->num_attention_heads;
+    elc_float *log_sum =
+        layer->log_sum ? layer->log_sum + head * pass->batch->n_tokens + row : NULL;
+    elc_attention_forward(layer->context + row * config->hidden_size + head * attention.d, log_sum,
+                          &attention);
+    return 0;
+}
+
+size_t elc_attention_of(struct elc_attention *attention, const struct elc_pass *pass, size_t item,
+                        int worker) {
+    const struct elc_config *config = &pass->weights->config;
+    const size_t h = config->hidden_size, n_heads = config->num_attention_heads;
+    const size_t text = item / n_heads, head = item % n_heads;
+    const size_t row = pass->batch->starts[text];
+    const elc_float *query = pass->a->layers[pass->layer].qkv + row * 3 * h + head * (h / n_heads);
+    *attention = (struct elc_attention){
+        .query = query,
+        .key = query + h,
+        .value = query + 2 * h,
+        .n = pass->batch->starts[text + 1] - row,
+        .d = h / n_heads,
+        .ld = 3 * h,
+        .ld_context = h,
+        .dropout = &pass->attention_dropout,
+        .scratch = pass->a->workers[worker].attention,
+    };
+    if (pass->attention_dropout.threshold)
+        elc_dropout_begin(
+            &attention->random, &pass->attention_dropout, pass->batch->places[text],
+            elc_dropout_site(pass->site_network, pass->layer + 1, 2 + (unsigned)head));
+    return row;
+}
+
+/* From the attention's output to the layer's, and on to the next layer's queries. */
+static int layer_tile(void *context, size_t item, int worker) {
+    struct elc_pass *pass = context;
+    const struct elc_config *config = &pass->weights->config;
+    const struct elc_layer *layer = &pass->weights->layers[pass->layer];
+    const struct elc_layer_activations *saved = &pass->a->layers[pass->layer];
+    const size_t h = config->hidden_size, f = config->intermediate_size;
+    const struct tile tile = tile_of(pass, item, worker);
+    struct elc_worker_memory *memory = tile.worker;
+    elc_float *hidden = pass->a->hidden + tile.first * h;
+    elc_float *inner = saved->inner ? saved->inner + tile.first * f : memory->inner;
+
+    elc_tile_forward(memory->product, h, saved->context + tile.first * h, h,
+                     layer->attention_output.weight, h, h);
+    const struct join attention = {layer->attention_output.bias, &layer->attention_norm, 0,
+                                   saved->attention_hat, saved->attention_rstd};
+    add_and_norm(pass, &tile, memory->middle, memory->product, hidden, &attention);
+
+    elc_tile_forward(inner, f, memory->middle, h, layer->intermediate.weight, f, h);
+    elc_add_bias(inner, f, layer->intermediate.bias, tile.n, f);
+    elc_activate(memory->active, inner, tile.n * f, config->hidden_act);
+    elc_tile_forward(memory->product, h, memory->active, f, layer->output.weight, h, f);
+    const struct join output = {layer->output.bias, &layer->output_norm, 1, saved->output_hat,
+                                saved->output_rstd};
+    add_and_norm(pass, &tile, hidden, memory->product, memory->middle, &output);
+
+    if (pass->layer + 1 < config->num_hidden_layers) {
+        struct elc_pass next = *pass;
+        next.layer++;
+        project_qkv(&next, &tile);
+    }
+    return 0;
+}
+
+int elc_encoder_pass(struct elc_pass *pass) {
+    const struct elc_config *config = &pass->weights->config;
+    const size_t n_tiles = elc_tiles(pass->batch->n_tokens);
+    const size_t n_attentions = pass->batch->n_sequences * config->num_attention_heads;
+    pass->layer = 0;
+    int err = elc_parallel_for(pass->pool, n_tiles, embed_tile, pass);
+    for (unsigned i = 0; !err && i < config->num_hidden_layers; i++) {
+        pass->layer = i;
+        err = elc_parallel_for(pass->pool, n_attentions, attend, pass);
+        if (!err)
+            err = elc_parallel_for(pass->pool, n_tiles, layer_tile, pass);
+    }
+    return err;
+}
+
+/* ---- without dropout ---- */
+
+int elc_encoder_forward(const elc_float **hidden, struct elc_workspace *workspace,
+                        const struct elc_weights *weights, const struct elc_batch *batch) {
+    int err = elc_batch_check(batch, &weights->config);
+    if (!err)
+        err = elc_activations_prepare(&workspace->activations, &weights->config, batch, false,
+                                      elc_pool_threads(workspace->pool));
+    if (err)
+        return err;
+    struct elc_pass pass = {
+        .a = workspace->activations,
+        .weights = weights,
+        .batch = batch,
+        .pool = workspace->pool,
+    };
+    *hidden = pass.a->hidden;
+    return elc_encoder_pass(&pass);
+}
+
+void elc_workspace_free(struct elc_workspace *workspace) {
+    elc_activations_free(workspace->activations);
+    workspace->activations = NULL;
+}
