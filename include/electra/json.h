@@ -38,6 +38,8 @@ struct elc_json_options {
 /* Appends one line, LF included. */
 int elc_json_from_record(struct elc_buffer *line, const struct elc_record *record,
                          const struct elc_json_options *options) ELC_MUST_CHECK;
+/* Appends the value alone, without a LF. */
+int elc_json_from_value(struct elc_buffer *text, const struct elc_field *value) ELC_MUST_CHECK;
 /* Appends {"header": …} and a LF. */
 int elc_json_from_header(struct elc_buffer *line, const struct elc_header *header) ELC_MUST_CHECK;
 

@@ -157,6 +157,16 @@ int elc_writer_flush_block(struct elc_writer *writer) ELC_MUST_CHECK;
 int elc_writer_end(struct elc_writer *writer) ELC_MUST_CHECK;
 void elc_writer_free(struct elc_writer *writer); /* idempotent */
 
+/* ---- shards ---- */
+
+/* Writes the stream that shards were made of: `paths` are all N shards of one stream, each an
+ * operand of its own, in any order. ELC_EMISMATCH naming the operand for a shard that is missing
+ * or comes twice and for what is no shard; ELC_EFORMAT for records that are missing or come twice.
+ * *records is how many were written. Standard input ("-") is refused on a terminal unless
+ * `force`. */
+int elc_merge(struct elc_output *output, char *const *paths, size_t n_paths, bool force,
+              uint64_t *records) ELC_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

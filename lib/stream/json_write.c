@@ -258,26 +258,32 @@ static json_t *from_record(struct tree *tree, const struct elc_record *record) {
     return object;
 }
 
-/* ---- lines ---- */
+/* ---- text ---- */
 
-static int append_text(const char *text, size_t len, void *line) {
-    return elc_buffer_append(line, text, len);
+static int append_text(const char *bytes, size_t len, void *text) {
+    return elc_buffer_append(text, bytes, len);
 }
 
-/* Appends the tree, which it takes, as one line. */
-static int write_line(struct elc_buffer *line, const struct tree *tree, json_t *json) {
+/* Appends the tree, which it takes. */
+static int dump(struct elc_buffer *text, const struct tree *tree, json_t *json) {
     if (!json)
         return ELC_ENOMEM;
-    size_t flags = JSON_COMPACT | JSON_REAL_PRECISION((size_t)tree->digits);
-    int failed = json_dump_callback(json, append_text, line, flags);
+    size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)tree->digits);
+    int failed = json_dump_callback(json, append_text, text, flags);
     json_decref(json);
-    return failed ? elc_fail_memory(0) : elc_buffer_append(line, "\n", 1);
+    return failed ? elc_fail_memory(0) : 0;
+}
+
+int elc_json_from_value(struct elc_buffer *text, const struct elc_field *value) {
+    struct tree tree = {NULL, 15};
+    return dump(text, &tree, from_value(&tree, value));
 }
 
 int elc_json_from_record(struct elc_buffer *line, const struct elc_record *record,
                          const struct elc_json_options *options) {
     struct tree tree = {options, 15};
-    return write_line(line, &tree, from_record(&tree, record));
+    int err = dump(line, &tree, from_record(&tree, record));
+    return err ? err : elc_buffer_append(line, "\n", 1);
 }
 
 int elc_json_from_header(struct elc_buffer *line, const struct elc_header *header) {
@@ -288,7 +294,7 @@ int elc_json_from_header(struct elc_buffer *line, const struct elc_header *heade
     if (!err)
         err = elc_wire_value(&map, bytes.data, bytes.len);
     if (!err)
-        err = write_line(line, &tree, tagged("header", from_value(&tree, &map)));
+        err = dump(line, &tree, tagged("header", from_value(&tree, &map)));
     elc_buffer_free(&bytes);
-    return err;
+    return err ? err : elc_buffer_append(line, "\n", 1);
 }
