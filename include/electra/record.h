@@ -24,7 +24,7 @@ enum elc_type {
     ELC_BOOL,
     ELC_UINT,   /* any integer ≥ 0 */
     ELC_INT,    /* an integer < 0 */
-    ELC_DOUBLE, /* float 32 or 64 */
+    ELC_REAL, /* float 32 or 64 */
     ELC_STR,
     ELC_BIN,
     ELC_ARRAY,

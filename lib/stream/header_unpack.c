@@ -230,7 +230,7 @@ static int unpack_optional(struct elc_header *header, const struct elc_record *m
     header->has_epoch = got == 1;
     const struct elc_field *prob = elc_record_find(map, "mask_prob");
     if (prob) {
-        if (prob->type != ELC_DOUBLE || !(prob->as.real > 0) || !(prob->as.real < 1))
+        if (prob->type != ELC_REAL || !(prob->as.real > 0) || !(prob->as.real < 1))
             return elc_fail(ELC_EFORMAT, "key 'mask_prob' is not between 0 and 1");
         header->mask_prob = prob->as.real;
     }

@@ -173,7 +173,7 @@ static json_t *from_value(struct tree *tree, const struct elc_field *value) {
         return from_uint(value->as.uint);
     case ELC_INT:
         return json_integer(value->as.sint);
-    case ELC_DOUBLE:
+    case ELC_REAL:
         return from_double(tree, value->as.real);
     case ELC_STR:
         return from_string(value);

@@ -190,7 +190,7 @@ static int decode_scalar(struct elc_field *field) {
         return 0;
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        field->type = ELC_DOUBLE;
+        field->type = ELC_REAL;
         field->as.real = object.via.f64;
         return 0;
     default:
