@@ -1,0 +1,137 @@
+/* The scorer's model, and whether a stream fits it. */
+#include "electra/score.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/tokenize.h"
+#include "score.h"
+
+/* ---- the model ---- */
+
+/* The task, and with it the head that is needed. */
+static int choose_task(struct elc_scorer *scorer) {
+    char *directory = NULL, *path = NULL;
+    struct elc_config config;
+    int err = elc_directory_resolve(&directory, scorer->path, ELC_DISCRIMINATOR);
+    if (!err && !(path = elc_path_join(directory, "config.json")))
+        err = ELC_ENOMEM;
+    if (!err)
+        err = elc_config_read(&config, path);
+    if (!err && scorer->options.task == ELC_SCORE_AUTO) {
+        if (config.architecture == ELC_GENERATOR)
+            err = elc_fail(ELC_EMISMATCH,
+                           "%s: %s has no task of its own here; embed can be "
+                           "asked for",
+                           path, elc_architecture_name(config.architecture));
+        scorer->options.task =
+            config.architecture == ELC_DISCRIMINATOR ? ELC_SCORE_RTD : ELC_SCORE_EMBED;
+    }
+    free(path);
+    free(directory);
+    return err;
+}
+
+static int check_options(const struct elc_score_options *options) {
+    if (options->format == ELC_SCORE_F32 && options->task != ELC_SCORE_EMBED)
+        return elc_fail(ELC_EINVAL, "format f32 is for task embed");
+    if (options->tokens && options->task != ELC_SCORE_RTD)
+        return elc_fail(ELC_EINVAL, "results by token are for task rtd");
+    if ((options->mean || options->normalize) && options->task != ELC_SCORE_EMBED)
+        return elc_fail(ELC_EINVAL, "pooling and normalizing are for task embed");
+    return 0;
+}
+
+static int load(struct elc_scorer *scorer) {
+    int err =
+        elc_network_load(&scorer->network, scorer->path,
+                         scorer->options.task == ELC_SCORE_RTD ? ELC_DISCRIMINATOR : ELC_ENCODER);
+    if (!err)
+        err = elc_weights_of_network(&scorer->weights, &scorer->network);
+    if (!err)
+        err = elc_vocab_read(&scorer->vocab, scorer->network.path);
+    if (err)
+        return err;
+    uint64_t size = elc_vocab_id(scorer->vocab)->size;
+    if (size > scorer->network.config.vocab_size)
+        return elc_fail(
+            ELC_EMISMATCH, "%s: its vocabulary has %llu tokens, its configuration says %u",
+            scorer->network.path, (unsigned long long)size, scorer->network.config.vocab_size);
+    return 0;
+}
+
+int elc_scorer_new(struct elc_scorer **scorer_out, const char *path,
+                   const struct elc_score_options *options) {
+    struct elc_scorer *scorer = calloc(1, sizeof *scorer);
+    if (!scorer)
+        return elc_fail_memory(sizeof *scorer);
+    scorer->options = *options;
+    scorer->path = strdup(path);
+    int err = scorer->path ? choose_task(scorer) : elc_fail_memory(strlen(path));
+    if (!err)
+        err = check_options(&scorer->options);
+    if (!err)
+        err = load(scorer);
+    if (err)
+        elc_scorer_destroy(scorer);
+    else
+        *scorer_out = scorer;
+    return err;
+}
+
+void elc_scorer_destroy(struct elc_scorer *scorer) {
+    if (!scorer)
+        return;
+    elc_vocab_destroy(scorer->vocab);
+    elc_weights_free(&scorer->weights);
+    elc_network_free(&scorer->network);
+    free(scorer->path);
+    free(scorer);
+}
+
+const char *elc_scorer_hash(const struct elc_scorer *scorer) {
+    return scorer->network.hash;
+}
+
+bool elc_scorer_is_binary(const struct elc_scorer *scorer) {
+    return scorer->options.format == ELC_SCORE_STREAM || scorer->options.format == ELC_SCORE_F32;
+}
+
+/* ---- a stream that fits the model ---- */
+
+static int check_tokenizer(const struct elc_scorer *scorer, const struct elc_header *header,
+                           const char *name) {
+    struct elc_tokenizer_options options = {.cased = header->tokenizer.cased, .strip_accents = -1};
+    const char *path = scorer->network.path;
+    int err = elc_tokenizer_options_read(&options, path);
+    if (err)
+        return err;
+    if (options.cased != header->tokenizer.cased)
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized %s, but %s is %s", name,
+                        header->tokenizer.cased ? "cased" : "uncased", path,
+                        options.cased ? "cased" : "uncased");
+    if (options.strip_accents >= 0 && options.strip_accents != header->tokenizer.strip_accents)
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized with accents %s, but %s has them %s", name,
+                        header->tokenizer.strip_accents ? "stripped" : "kept", path,
+                        options.strip_accents ? "stripped" : "kept");
+    return 0;
+}
+
+int elc_scorer_check_header(const struct elc_scorer *scorer, const struct elc_header *header,
+                            const char *name) {
+    const struct elc_config *config = &scorer->network.config;
+    if (header->kind != ELC_TOKENS)
+        return elc_fail(ELC_EMISMATCH, "%s: a %s stream; a tokens stream is needed", name,
+                        elc_kind_name(header->kind));
+    int err =
+        elc_header_check_vocab(header, name, elc_vocab_id(scorer->vocab), scorer->network.path);
+    if (!err)
+        err = check_tokenizer(scorer, header, name);
+    if (!err && header->max_length > config->max_position_embeddings)
+        err = elc_fail(ELC_EMISMATCH,
+                       "%s has texts of up to %u tokens, but %s has %u positions "
+                       "(electra-tokenize --max-length %u)",
+                       name, header->max_length, scorer->network.path,
+                       config->max_position_embeddings, config->max_position_embeddings);
+    return err;
+}

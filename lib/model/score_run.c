@@ -1,0 +1,351 @@
+/* A run of the scorer: batches of records through the network, on several threads, in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/parallel.h"
+#include "score.h"
+
+/* A batch closes before the record that would bring it past these. Large enough for the matrix
+ * products to run at full speed, small enough for the activations to stay near the cache. */
+enum { BATCH_TOKENS = 768, BATCH_BYTES = 1024 * 1024 };
+
+/* ---- jobs ---- */
+
+/* What travels through the pipeline, in the order of the input. */
+struct job {
+    enum { JOB_HEADER, JOB_BATCH, JOB_END } kind;
+    const char *name; /* of the operand */
+    struct elc_header header;
+    struct elc_score_limits limits;
+    struct elc_buffer payload; /* records */
+    uint64_t first;            /* number of its first record in the segment, from 0 */
+    uint64_t n_records, n_tokens, n_rejected;
+    bool ends_block;
+    uint64_t block_first, block_count;
+    struct elc_buffer out;      /* results */
+    struct elc_buffer messages; /* of rejected records, NUL-terminated each */
+};
+
+/* What one thread works with. */
+struct worker {
+    struct elc_workspace workspace;
+    struct elc_batch batch;
+    struct elc_score_text text;
+    struct elc_score_result result;
+    struct elc_builder builder;
+};
+
+struct line {
+    struct elc_scorer *scorer;
+    struct elc_score_run *run;
+    struct elc_score_layout layout;
+    struct worker *workers;
+    /* reading */
+    struct elc_score_limits limits;
+    struct elc_block block;
+    size_t position; /* in the block's payload */
+    uint64_t taken;  /* records of the block */
+    bool in_block;
+    /* writing */
+    bool named;
+    struct elc_writer writer;
+    struct elc_block out_block;
+};
+
+/* ---- reading: records to batches ---- */
+
+/* Tokens of a record, for the budget; what is wrong with it shows later. */
+static size_t count_tokens(const struct elc_record *record, unsigned id_width) {
+    const uint8_t *bytes;
+    size_t len;
+    return elc_record_bin(record, "ids", &bytes, &len) > 0 ? len / id_width : 0;
+}
+
+static int fill_batch(struct line *line, struct job *job) {
+    struct elc_record record;
+    job->kind = JOB_BATCH;
+    job->first = line->block.first + line->taken;
+    job->block_first = line->block.first;
+    job->block_count = line->block.count;
+    while (line->position < line->block.payload.len) {
+        size_t position = line->position;
+        int err = elc_record_next(&record, &line->block.payload, &position);
+        if (err < 0)
+            return err;
+        size_t n = count_tokens(&record, job->limits.id_width);
+        if (job->n_records > 0 &&
+            (job->n_tokens + n > BATCH_TOKENS || job->payload.len + record.raw_len > BATCH_BYTES))
+            break;
+        err = elc_buffer_append(&job->payload, record.raw, record.raw_len);
+        if (err < 0)
+            return err;
+        job->n_records++;
+        job->n_tokens += n;
+        line->taken++;
+        line->position = position;
+    }
+    job->ends_block = line->position >= line->block.payload.len;
+    line->in_block = !job->ends_block;
+    return 1;
+}
+
+static int read_header(struct line *line, struct job *job) {
+    struct elc_scorer *scorer = line->scorer;
+    const struct elc_header *header = elc_reader_header(line->run->reader);
+    job->kind = JOB_HEADER;
+    line->limits = (struct elc_score_limits){
+        .id_width = header->id_width,
+        .vocab = header->vocab,
+        .max_length = scorer->network.config.max_position_embeddings,
+        .n_types = scorer->network.config.type_vocab_size,
+    };
+    int err = elc_scorer_check_header(scorer, header, job->name);
+    if (err || scorer->options.format != ELC_SCORE_STREAM)
+        return err ? err : 1;
+    err = elc_header_copy(&job->header, header);
+    if (err)
+        return err;
+    job->header.kind = ELC_SCORES;
+    job->header.model = scorer->network.hash;
+    job->header.task = scorer->options.task == ELC_SCORE_RTD ? "rtd" : "embed";
+    if (line->run->header)
+        err = line->run->header(line->run->context, &job->header);
+    return err ? err : 1;
+}
+
+static int read_job(void *context, void *item) {
+    struct line *line = context;
+    struct job *job = item;
+    struct elc_reader *reader = line->run->reader;
+    job->n_records = job->n_tokens = job->n_rejected = 0;
+    job->payload.len = job->out.len = job->messages.len = 0;
+    job->ends_block = false;
+    if (!line->in_block) {
+        int event = elc_reader_next(reader, &line->block);
+        job->name = elc_reader_name(reader);
+        if (event == ELC_HEADER)
+            return read_header(line, job);
+        if (event != ELC_BLOCK) {
+            job->kind = JOB_END;
+            return event == ELC_SEGMENT_END ? 1 : event; /* ELC_END is 0 */
+        }
+        line->in_block = true;
+        line->position = 0;
+        line->taken = 0;
+    }
+    job->name = elc_reader_name(reader);
+    job->limits = line->limits;
+    return fill_batch(line, job);
+}
+
+/* ---- working: batches to results ---- */
+
+/* Puts every text that can be scored into the batch. What is wrong with the others is found
+ * again, and dealt with, by format_results. */
+static int collect(struct worker *worker, const struct job *job) {
+    struct elc_record record;
+    size_t position = 0;
+    elc_batch_clear(&worker->batch);
+    int got;
+    while ((got = elc_record_next(&record, &job->payload, &position)) > 0) {
+        got = elc_score_text_read(&worker->text, &record, &job->limits);
+        if (got == 0)
+            got = elc_batch_add(&worker->batch, worker->text.ids, worker->text.types,
+                                worker->text.n, 0);
+        if (got == ELC_ENOMEM)
+            return got;
+    }
+    return got;
+}
+
+/* Results of the text that is row `row` … of the batch. */
+static int compute(struct worker *worker, const struct elc_scorer *scorer, const elc_float *outputs,
+                   size_t row) {
+    const struct elc_score_options *options = &scorer->options;
+    if (options->task == ELC_SCORE_RTD)
+        return elc_score_rtd(&worker->result, &worker->text, outputs + row, scorer->vocab);
+    size_t width = scorer->network.config.hidden_size;
+    return elc_score_embed(&worker->result, &worker->text, outputs + row * width, width,
+                           options->mean, options->normalize);
+}
+
+/* A record that cannot be scored: an error, or a row that says so. */
+static int reject(struct line *line, struct job *job, struct worker *worker,
+                  const struct elc_record *record, uint64_t number, int err) {
+    err = elc_context(err, "%s: record %llu", job->name, (unsigned long long)number);
+    if (err == ELC_ENOMEM || !line->scorer->options.keep_going)
+        return err;
+    const char *message = elc_error();
+    job->n_rejected++;
+    err = elc_buffer_append(&job->messages, message, strlen(message) + 1);
+    if (!err) {
+        message = (const char *)job->messages.data + job->messages.len - strlen(message) - 1;
+        err =
+            elc_score_format_rejected(&job->out, &line->layout, record, message, &worker->builder);
+    }
+    return err;
+}
+
+static int format_results(struct line *line, struct job *job, struct worker *worker,
+                          const elc_float *outputs) {
+    struct elc_record record;
+    size_t position = 0, row = 0;
+    int got;
+    for (uint64_t i = 0; (got = elc_record_next(&record, &job->payload, &position)) > 0; i++) {
+        int err = elc_score_text_read(&worker->text, &record, &job->limits);
+        if (!err) {
+            err = compute(worker, line->scorer, outputs, row);
+            row += worker->text.n;
+        }
+        if (err)
+            err = reject(line, job, worker, &record, job->first + i + 1, err);
+        else
+            err = elc_score_format_result(&job->out, &line->layout, &worker->text, &worker->result,
+                                          &worker->builder);
+        if (err)
+            return err;
+    }
+    return got;
+}
+
+static int work_job(void *context, void *item, int number) {
+    struct line *line = context;
+    struct job *job = item;
+    struct worker *worker = &line->workers[number];
+    if (job->kind != JOB_BATCH)
+        return 0;
+    int err = collect(worker, job);
+    const elc_float *outputs = NULL;
+    if (!err && worker->batch.n_tokens > 0) {
+        const struct elc_weights *weights = &line->scorer->weights;
+        err = line->scorer->options.task == ELC_SCORE_RTD
+                  ? elc_discriminator_forward(&outputs, &worker->workspace, weights, &worker->batch)
+                  : elc_encoder_forward(&outputs, &worker->workspace, weights, &worker->batch);
+    }
+    return err ? err : format_results(line, job, worker, outputs);
+}
+
+/* ---- writing ---- */
+
+static int write_header(struct line *line, struct job *job) {
+    struct elc_score_run *run = line->run;
+    if (line->scorer->options.format == ELC_SCORE_STREAM) {
+        int err = elc_writer_header(&line->writer, run->output, &job->header);
+        elc_header_free(&job->header);
+        return err;
+    }
+    if (line->named || !line->scorer->options.names)
+        return 0;
+    line->named = true;
+    int err = elc_score_format_names(&job->out, &line->layout);
+    return err ? err : elc_output_write(run->output, job->out.data, job->out.len);
+}
+
+/* One block is written for each that was read. */
+static int write_block(struct line *line, const struct job *job) {
+    struct elc_block *block = &line->out_block;
+    int err = elc_buffer_append(&block->payload, job->out.data, job->out.len);
+    if (err || !job->ends_block)
+        return err;
+    block->first = job->block_first;
+    block->count = job->block_count;
+    err = elc_writer_block(&line->writer, block);
+    block->payload.len = 0;
+    return err;
+}
+
+static int write_batch(struct line *line, const struct job *job) {
+    struct elc_score_run *run = line->run;
+    int err = line->scorer->options.format == ELC_SCORE_STREAM
+                  ? write_block(line, job)
+                  : elc_output_write(run->output, job->out.data, job->out.len);
+    if (err)
+        return err;
+    const char *message = (const char *)job->messages.data;
+    for (uint64_t i = 0; i < job->n_rejected; i++, message += strlen(message) + 1)
+        if (run->rejected)
+            run->rejected(run->context, message);
+    run->n_records += job->n_records;
+    run->n_tokens += job->n_tokens;
+    run->n_rejected += job->n_rejected;
+    if (run->progress)
+        run->progress(run->context, run);
+    return 0;
+}
+
+static int write_job(void *context, void *item) {
+    struct line *line = context;
+    struct job *job = item;
+    int err = 0;
+    switch (job->kind) {
+    case JOB_HEADER:
+        err = write_header(line, job);
+        break;
+    case JOB_BATCH:
+        err = write_batch(line, job);
+        break;
+    case JOB_END:
+        if (line->scorer->options.format == ELC_SCORE_STREAM)
+            err = elc_writer_end(&line->writer);
+        break;
+    }
+    /* A reader downstream sees results when they are there, whenever the next input comes. */
+    return err ? err : elc_output_flush(line->run->output);
+}
+
+/* ---- the run ---- */
+
+static void free_jobs(struct job *jobs, size_t n_jobs) {
+    for (size_t i = 0; jobs && i < n_jobs; i++) {
+        elc_header_free(&jobs[i].header);
+        elc_buffer_free(&jobs[i].payload);
+        elc_buffer_free(&jobs[i].out);
+        elc_buffer_free(&jobs[i].messages);
+    }
+    free(jobs);
+}
+
+static void free_workers(struct worker *workers, size_t n_workers) {
+    for (size_t i = 0; workers && i < n_workers; i++) {
+        elc_workspace_free(&workers[i].workspace);
+        elc_batch_free(&workers[i].batch);
+        elc_score_text_free(&workers[i].text);
+        elc_score_result_free(&workers[i].result);
+        elc_builder_free(&workers[i].builder);
+    }
+    free(workers);
+}
+
+int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
+    size_t n_workers = (size_t)scorer->options.n_threads, n_jobs = 2 * n_workers + 2;
+    struct line line = {
+        .scorer = scorer,
+        .run = run,
+        .layout = {&scorer->options, scorer->vocab, scorer->network.config.hidden_size},
+        .workers = calloc(n_workers, sizeof *line.workers),
+    };
+    struct job *jobs = calloc(n_jobs, sizeof *jobs);
+    void **pointers = calloc(n_jobs, sizeof *pointers);
+    int err = line.workers && jobs && pointers ? 0 : elc_fail_memory(n_jobs * sizeof *jobs);
+    if (!err) {
+        for (size_t i = 0; i < n_jobs; i++)
+            pointers[i] = &jobs[i];
+        const struct elc_pipeline pipeline = {
+            .read = read_job,
+            .work = work_job,
+            .write = write_job,
+            .context = &line,
+            .jobs = pointers,
+            .n_jobs = n_jobs,
+            .n_threads = scorer->options.n_threads,
+        };
+        err = elc_pipeline_run(&pipeline);
+    }
+    free_jobs(jobs, n_jobs);
+    free_workers(line.workers, n_workers);
+    free(pointers);
+    elc_buffer_free(&line.block.payload);
+    elc_buffer_free(&line.out_block.payload);
+    elc_writer_free(&line.writer);
+    return err;
+}
