@@ -2,10 +2,10 @@
  *
  * k = max(1, min(limit, round-half-even(n · mask_prob))) distinct positions, n counting [CLS] and
  * [SEP], are drawn uniformly without replacement among those whose token is not [CLS], [SEP],
- * [MASK] or [PAD]; limit = int((mask_prob + 0.005) · max_length). Each then shows [MASK] with probability 0.85 and its own
- * token with probability 0.15. (google-research/electra draws with replacement, a known flaw.)
- * Draws are keyed by (seed, epoch, XXH3-64 of the ids as u32): sharding, joining or shuffling
- * a stream changes no mask.
+ * [MASK] or [PAD]; limit = int((mask_prob + 0.005) · max_length). Each then shows [MASK] with
+ * probability 0.85 and its own token with probability 0.15. (google-research/electra draws with
+ * replacement, a known flaw.) Draws are keyed by (seed, epoch, XXH3-64 of the ids as u32):
+ * sharding, joining or shuffling a stream changes no mask.
  */
 #ifndef ELECTRA_MASK_H
 #define ELECTRA_MASK_H

@@ -19,9 +19,9 @@ extern "C" {
 #endif
 
 struct elc_tokenizer_options {
-    bool cased;         /* keep case */
-    int strip_accents;  /* 1 yes, 0 no, -1: exactly when not cased */
-    bool google;        /* compat: false "fast", true "google" */
+    bool cased;          /* keep case */
+    int strip_accents;   /* 1 yes, 0 no, -1: exactly when not cased */
+    bool google;         /* compat: false "fast", true "google" */
     const char *pattern; /* PCRE2 pattern whose matches are the words; NULL: BERT's rules */
 };
 
@@ -34,8 +34,9 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer);
 /* Fills cased, strip_accents, compat, pattern, unicode of a header; strings from the arena. */
 int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tokenizer_id *id,
                            struct elc_arena *arena) ELC_MUST_CHECK;
-/* Reads tokenizer_config.json / tokenizer.json of a model directory where present: do_lower_case
- * and strip_accents. Options keep their values where the files are silent. */
+/* Reads `cased` and `strip_accents` from a model directory's tokenizer.json and
+ * tokenizer_config.json, where present; the latter wins where it speaks, options keep their values
+ * where both are silent. Rules that this tokenizer does not have are refused by name. */
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
                                const char *directory) ELC_MUST_CHECK;
 

@@ -30,7 +30,7 @@ enum {
     SPACE = 2,
     CHINESE = 4,
     PUNCTUATION = 8,
-    MARK = 16,      /* nonspacing: an accent */
+    MARK = 16,         /* nonspacing: an accent */
     UNDECOMPOSED = 32, /* NFD leaves it whole */
 };
 
@@ -74,10 +74,11 @@ static const struct {
     uint32_t first, last;
     int32_t distance;
 } new_lower_case[] = {
-    {0x1C89, 0x1C89, 1},       {0xA7CB, 0xA7CB, 0x264 - 0xA7CB}, {0xA7CC, 0xA7CC, 1},
-    {0xA7CE, 0xA7CE, 1},       {0xA7D2, 0xA7D2, 1},              {0xA7D4, 0xA7D4, 1},
-    {0xA7DA, 0xA7DA, 1},       {0xA7DC, 0xA7DC, 0x19B - 0xA7DC}, {0x10D50, 0x10D65, 0x20},
-    {0x16EA0, 0x16EB8, 0x1B},
+    {0x1C89, 0x1C89, 1},      {0xA7CB, 0xA7CB, 0x264 - 0xA7CB},
+    {0xA7CC, 0xA7CC, 1},      {0xA7CE, 0xA7CE, 1},
+    {0xA7D2, 0xA7D2, 1},      {0xA7D4, 0xA7D4, 1},
+    {0xA7DA, 0xA7DA, 1},      {0xA7DC, 0xA7DC, 0x19B - 0xA7DC},
+    {0x10D50, 0x10D65, 0x20}, {0x16EA0, 0x16EB8, 0x1B},
 };
 
 struct char_rules {
@@ -257,10 +258,10 @@ int char_parts(struct char_part parts[CHAR_PARTS], struct char_table *table,
             return mark < 0 ? mark : cut;
         parts[i] = (struct char_part){
             .c = part,
-            .combining_class =
-                rules->strip_accents
-                    ? (uint8_t)utf8proc_get_property((utf8proc_int32_t)decomposed[i])->combining_class
-                    : 0,
+            .combining_class = rules->strip_accents
+                                   ? (uint8_t)utf8proc_get_property((utf8proc_int32_t)decomposed[i])
+                                         ->combining_class
+                                   : 0,
             .mark = mark & MARK,
             .alone = (whole & CHINESE) || (cut & PUNCTUATION),
         };

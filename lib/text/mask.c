@@ -14,7 +14,8 @@ uint64_t elc_ids_key(const uint32_t *ids, size_t n_ids) {
 }
 
 /* k = max(1, min(limit, round-half-even(n·mask_prob))), never more than there are candidates. */
-static size_t mask_count(size_t n_ids, size_t n_candidates, const struct elc_mask_options *options) {
+static size_t mask_count(size_t n_ids, size_t n_candidates,
+                         const struct elc_mask_options *options) {
     double limit = floor((options->mask_prob + 0.005) * options->max_length);
     double wanted = rint((double)n_ids * options->mask_prob); /* rounds halves to even */
     double k = fmax(1, fmin(limit, wanted));
@@ -38,8 +39,8 @@ static int ascending(const void *a, const void *b) {
 }
 
 static int reserve(struct elc_masks *masks, size_t n) {
-    int rc = elc_grow(&masks->candidates, &masks->candidates_capacity, n,
-                      sizeof *masks->candidates);
+    int rc =
+        elc_grow(&masks->candidates, &masks->candidates_capacity, n, sizeof *masks->candidates);
     if (rc < 0 || n <= masks->capacity)
         return rc;
     size_t capacity = masks->capacity;

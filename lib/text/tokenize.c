@@ -183,7 +183,8 @@ static void add_word(const struct elc_tokenizer *tokenizer, struct elc_encoding 
         uint32_t id = longest_match(tokenizer, word, at, &end);
         known = id != ELC_NO_TOKEN;
         if (known && word->aligned)
-            add_token(encoding, id, word->start + (uint32_t)at, word->start + (uint32_t)end, number);
+            add_token(encoding, id, word->start + (uint32_t)at, word->start + (uint32_t)end,
+                      number);
         else if (known)
             add_token(encoding, id, word->starts[at], word->ends[end - 1], number);
         at = end;

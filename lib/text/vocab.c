@@ -100,7 +100,8 @@ static void hash_tokens(struct elc_vocab *vocab, size_t text_len) {
 
 static int check_token(const char *token, size_t len, uint64_t line) {
     if (len == 0)
-        return elc_fail(ELC_EFORMAT, "line %" PRIu64 ": empty line; each line must be a token", line);
+        return elc_fail(ELC_EFORMAT, "line %" PRIu64 ": empty line; each line must be a token",
+                        line);
     if (len > ELC_TOKEN_BYTES)
         return elc_fail(ELC_ELIMIT, "line %" PRIu64 ": token of %zu bytes; the limit is %d", line,
                         len, ELC_TOKEN_BYTES);

@@ -72,8 +72,8 @@ static int place_token(const char **tokens, size_t size, const char *token, cons
         return elc_fail(ELC_EFORMAT, "tokens '%s' and '%s' have the same id %" JSON_INTEGER_FORMAT,
                         tokens[id], token, id);
     if (strchr(token, '\n') || token[0] == '\0')
-        return elc_fail(ELC_EFORMAT, "token with id %" JSON_INTEGER_FORMAT
-                                     " is empty or has a line break in it",
+        return elc_fail(ELC_EFORMAT,
+                        "token with id %" JSON_INTEGER_FORMAT " is empty or has a line break in it",
                         id);
     tokens[id] = token;
     return 0;
@@ -138,7 +138,8 @@ static int parse_root(struct elc_vocab **vocab, const json_t *root, const char *
         return elc_fail(ELC_EFORMAT, "%s: no tokens", name);
     struct elc_buffer lines = {0};
     const char **tokens = calloc(size, sizeof *tokens);
-    rc = tokens ? order_tokens(tokens, size, entries, added) : elc_fail_memory(size * sizeof *tokens);
+    rc = tokens ? order_tokens(tokens, size, entries, added)
+                : elc_fail_memory(size * sizeof *tokens);
     if (rc == 0)
         rc = write_lines(&lines, tokens, size);
     if (rc < 0)

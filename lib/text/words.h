@@ -20,7 +20,7 @@ struct word {
     uint32_t special;    /* id if this is a special token as it stood in the text, ELC_NO_TOKEN */
     /* Whether byte i came from byte start + i. If not, see starts and ends. */
     bool aligned;
-    char bytes[WORD_ROOM + WORD_BYTES];         /* see word_bytes */
+    char bytes[WORD_ROOM + WORD_BYTES];            /* see word_bytes */
     uint32_t starts[WORD_BYTES], ends[WORD_BYTES]; /* the character of the text behind each byte */
 };
 

@@ -162,8 +162,17 @@ static void check_sweep(const struct setting *setting, const char *path) {
 
 static void check_all(const char *name) {
     static const char *const sets[] = {
-        "edge",  "blns", "emoji",    "normalizationtest", "wordbreaktest",  "udhr", "multilingual_text",
-        "sms", "sst2_dev", "cola_dev",          "squad_contexts",
+        "edge",
+        "blns",
+        "emoji",
+        "normalizationtest",
+        "wordbreaktest",
+        "udhr",
+        "multilingual_text",
+        "sms",
+        "sst2_dev",
+        "cola_dev",
+        "squad_contexts",
     };
     char path[1024];
     (void)snprintf(path, sizeof path, "%s/data/tokenizer/vocab/bert-base-%s-vocab.txt", shared(),
