@@ -1,0 +1,222 @@
+/* The joint loss of pre-training, dropout and all, against central differences by the weights of
+ * both networks: by every kind of tensor, the shared embeddings above all, which receive three
+ * gradients (generator's input and output, discriminator's input). */
+#include "difference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/error.h"
+#include "electra/parallel.h"
+#include "electra/pretrain.h"
+
+struct net {
+    struct elc_table table;
+    elc_float *values, *gradients, *unwanted;
+};
+
+struct setting {
+    struct elc_pretrain_config config;
+    struct net discriminator, generator;
+    struct elc_pretrain_batch batch[2];
+    struct elc_pretrain_totals totals;
+    struct elc_pretrain *wanted; /* adds to `gradients`, the other to `unwanted` */
+    struct elc_pretrain *value;
+};
+
+enum { VOCAB = 40, MASK = 4, STEP = 3 };
+
+static void check(int err) {
+    if (err)
+        fail_msg("%s", elc_error());
+}
+
+static struct elc_config network_config(enum elc_architecture architecture, uint32_t e, uint32_t h,
+                                        uint32_t heads, double dropout) {
+    struct elc_config config;
+    elc_config_default(&config);
+    config.architecture = architecture;
+    config.vocab_size = VOCAB;
+    config.embedding_size = e;
+    config.hidden_size = h;
+    config.num_hidden_layers = 2;
+    config.num_attention_heads = heads;
+    config.intermediate_size = 2 * h + 3;
+    config.max_position_embeddings = 24;
+    config.hidden_dropout_prob = dropout;
+    config.attention_probs_dropout_prob = dropout;
+    return config;
+}
+
+static void open_net(struct net *net, const struct elc_config *config, bool shared, uint64_t seed) {
+    check(elc_table_build(&net->table, config, shared));
+    const size_t bytes = net->table.total * sizeof(elc_float);
+    net->values = malloc(bytes);
+    net->gradients = calloc(1, bytes);
+    net->unwanted = calloc(1, bytes);
+    elc_test_fill(net->values, net->table.total, seed, 0.5); /* biases and gammas too */
+}
+
+static void close_net(struct net *net) {
+    elc_table_free(&net->table);
+    free(net->values);
+    free(net->gradients);
+    free(net->unwanted);
+}
+
+static struct elc_pretrain *open_pretrain(const struct setting *s, bool wanted,
+                                          enum elc_objective objective) {
+    const struct elc_pretrain_setup setup = {
+        .config = &s->config,
+        .objective = objective,
+        .discriminator_table = &s->discriminator.table,
+        .discriminator = s->discriminator.values,
+        .d_discriminator = wanted ? s->discriminator.gradients : s->discriminator.unwanted,
+        .generator_table = &s->generator.table,
+        .generator = s->generator.values,
+        .d_generator = wanted ? s->generator.gradients : s->generator.unwanted,
+        .mask_id = MASK,
+        .seed = 11,
+    };
+    struct elc_pretrain *pretrain;
+    check(elc_pretrain_new(&pretrain, &setup));
+    return pretrain;
+}
+
+/* Texts of 1 … 17 tokens in two micro-batches; every third token masked, every sixth kept. */
+static void make_batches(struct setting *s) {
+    const size_t lengths[] = {5, 17, 1, 8, 12};
+    struct elc_random random;
+    elc_random_init(&random, 5, ELC_INIT, 0, 0);
+    for (size_t text = 0; text < 5; text++) {
+        uint32_t ids[32], positions[32], replacements[32];
+        uint8_t types[32], keep[32];
+        struct elc_masks masks = {.positions = positions, .keep = keep};
+        for (size_t i = 0; i < lengths[text]; i++) {
+            ids[i] = (uint32_t)elc_random_below(&random, VOCAB);
+            types[i] = i > lengths[text] / 2;
+            if (i % 3 != 1)
+                continue;
+            positions[masks.n] = (uint32_t)i;
+            keep[masks.n] = i % 6 == 4;
+            replacements[masks.n] =
+                masks.n % 2 ? (uint32_t)elc_random_below(&random, VOCAB) : ids[i];
+            masks.n++;
+        }
+        check(elc_pretrain_batch_add(&s->batch[text / 3], ids, types, lengths[text], &masks,
+                                     replacements, text));
+        s->totals.n_masked += masks.n;
+        s->totals.n_tokens += lengths[text];
+    }
+}
+
+static double loss_of(const struct setting *s, struct elc_pretrain *pretrain) {
+    struct elc_pretrain_sums sums = {0};
+    for (size_t i = 0; i < 2; i++) {
+        struct elc_pretrain_sums part;
+        check(elc_pretrain_step(&part, pretrain, &s->batch[i], STEP, &s->totals));
+        elc_pretrain_sums_add(&sums, &part);
+    }
+    return s->config.gen_weight * sums.generator_loss / (double)s->totals.n_masked +
+           s->config.disc_weight * sums.discriminator_loss / (double)s->totals.n_tokens;
+}
+
+static double value(void *context) {
+    struct setting *s = context;
+    return loss_of(s, s->value);
+}
+
+static void check_net(struct setting *s, struct net *net) {
+    for (size_t i = 0; i < net->table.n_tensors; i++) {
+        const struct elc_tensor *tensor = &net->table.tensors[i];
+        const size_t stride = tensor->count > 24 ? tensor->count / 16 | 1 : 1;
+        elc_test_gradient(tensor->name, net->values + tensor->offset,
+                          net->gradients + tensor->offset, tensor->count, stride, value, s);
+    }
+}
+
+static void close_setting(struct setting *s) {
+    elc_pretrain_destroy(s->wanted);
+    elc_pretrain_destroy(s->value);
+    for (size_t i = 0; i < 2; i++)
+        elc_pretrain_batch_free(&s->batch[i]);
+    if (s->discriminator.values)
+        close_net(&s->discriminator);
+    if (s->generator.values)
+        close_net(&s->generator);
+}
+
+static void check_joint(uint32_t e, uint32_t h, uint32_t generator_h,
+                        enum elc_activation activation, double dropout, bool shared) {
+    struct setting s = {.config = {.temperature = 1, .gen_weight = 1.5, .disc_weight = 5}};
+    s.config.discriminator = network_config(ELC_DISCRIMINATOR, e, h, 2, dropout);
+    s.config.generator = network_config(ELC_GENERATOR, e, generator_h, 1, dropout);
+    s.config.discriminator.hidden_act = activation;
+    open_net(&s.discriminator, &s.config.discriminator, false, 1);
+    open_net(&s.generator, &s.config.generator, shared, 2);
+    make_batches(&s);
+    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_ELECTRA);
+    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_ELECTRA);
+    loss_of(&s, s.wanted);
+    check_net(&s, &s.discriminator);
+    check_net(&s, &s.generator);
+    close_setting(&s);
+}
+
+static void joint(void **state) {
+    (void)state;
+    check_joint(6, 8, 4, ELC_GELU, 0, true);
+}
+
+static void joint_with_dropout(void **state) {
+    (void)state;
+    check_joint(6, 8, 4, ELC_GELU, 0.2, true);
+}
+
+static void joint_without_projection(void **state) {
+    (void)state;
+    check_joint(8, 8, 8, ELC_GELU_NEW, 0.1, true);
+}
+
+static void joint_without_sharing(void **state) {
+    (void)state;
+    check_joint(6, 8, 4, ELC_GELU, 0.1, false);
+}
+
+static void masked_language_model(void **state) {
+    (void)state;
+    struct setting s = {.config = {.temperature = 1, .gen_weight = 1}};
+    s.config.generator = network_config(ELC_GENERATOR, 6, 8, 2, 0.1);
+    open_net(&s.generator, &s.config.generator, false, 2);
+    make_batches(&s);
+    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_MLM);
+    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_MLM);
+    loss_of(&s, s.wanted);
+    check_net(&s, &s.generator);
+    close_setting(&s);
+}
+
+static void replaced_token_detection(void **state) {
+    (void)state;
+    struct setting s = {.config = {.disc_weight = 1}};
+    s.config.discriminator = network_config(ELC_DISCRIMINATOR, 6, 8, 2, 0.1);
+    open_net(&s.discriminator, &s.config.discriminator, false, 2);
+    make_batches(&s);
+    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_RTD);
+    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_RTD);
+    loss_of(&s, s.wanted);
+    check_net(&s, &s.discriminator);
+    close_setting(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(joint),
+        cmocka_unit_test(joint_with_dropout),
+        cmocka_unit_test(joint_without_projection),
+        cmocka_unit_test(joint_without_sharing),
+        cmocka_unit_test(masked_language_model),
+        cmocka_unit_test(replaced_token_detection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
