@@ -55,8 +55,8 @@ int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *
         free(made);
         return rc;
     }
-    made->unk = elc_vocab_id(vocab)->unk;
-    made->longest = longest_token(vocab);
+    made->unk = vocab ? elc_vocab_id(vocab)->unk : 0;
+    made->longest = vocab ? longest_token(vocab) : 0;
     find_specials(made->specials, vocab);
     *tokenizer = made;
     return 0;

@@ -13,12 +13,11 @@
 #include "utf8.h"
 
 void find_specials(struct special specials[N_SPECIALS], const struct elc_vocab *vocab) {
-    const struct elc_vocab_id *id = elc_vocab_id(vocab);
-    const uint32_t ids[N_SPECIALS] = {id->pad, id->unk, id->cls, id->sep, id->mask};
+    static const char *const texts[N_SPECIALS] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     for (int i = 0; i < N_SPECIALS; i++) {
-        const char *token = elc_vocab_token(vocab, ids[i], &specials[i].len);
-        memcpy(specials[i].text, token, specials[i].len + 1);
-        specials[i].id = ids[i];
+        specials[i].len = strlen(texts[i]);
+        memcpy(specials[i].text, texts[i], specials[i].len + 1);
+        specials[i].id = vocab ? elc_vocab_lookup(vocab, texts[i], specials[i].len) : 0;
     }
 }
 

@@ -29,7 +29,8 @@ static inline char *word_bytes(struct word *word) {
     return word->bytes + WORD_ROOM;
 }
 
-/* The special tokens that are kept whole where they stand in a text. */
+/* The special tokens that are kept whole where they stand in a text. Without a vocabulary their
+ * ids are 0. */
 struct special {
     char text[8];
     size_t len;
