@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,7 +17,10 @@
 #include "electra/parse.h"
 #include "electra/version.h"
 
-enum { OPTIONS_LIMIT = 96 };
+enum {
+    OPTIONS_LIMIT = 96,
+    LONG_OPTION = 256, /* what getopt_long returns for the first long option */
+};
 
 double tool_seconds(void) {
     struct timespec now;
@@ -98,35 +102,52 @@ static void build_table(struct tool *tool) {
         all[n++] = *o;
     tool->n_own = n;
     if (tool->has_seed)
-        all[n++] = (struct tool_option){'s', "seed", OPTION_COUNT, &tool->seed, "N",
-                                        "seed of every random choice [1]", 0, 0, .shapes = false};
+        all[n++] = (struct tool_option){'s',         "seed", OPTION_COUNT,
+                                        &tool->seed, "N",    "seed of every random choice [1]",
+                                        0,           0,      .shapes = false};
     if (tool->has_output)
-        all[n++] = (struct tool_option){'o', "output", OPTION_TEXT, &tool->output, "FILE",
-                                        "write to FILE, which appears whole or not at all"};
+        all[n++] = (struct tool_option){
+            'o',           "output", OPTION_TEXT,
+            &tool->output, "FILE",   "write to FILE, which appears whole or not at all"};
     if (tool->has_threads)
-        all[n++] = (struct tool_option){'j', "threads", OPTION_COUNT, &tool->threads, "N",
+        all[n++] = (struct tool_option){'j',
+                                        "threads",
+                                        OPTION_COUNT,
+                                        &tool->threads,
+                                        "N",
                                         tool->threads ? "threads [1]; 0: the allowed CPUs"
                                                       : "threads [0: the allowed CPUs]",
-                                        0, 1024};
+                                        0,
+                                        1024};
     if (tool->has_keep_going)
-        all[n++] = (struct tool_option){0, "keep-going", OPTION_FLAG, &tool->keep_going, NULL,
-                                        "go on after a rejected record; exit 3 at the end"};
+        all[n++] =
+            (struct tool_option){0,           "keep-going",
+                                 OPTION_FLAG, &tool->keep_going,
+                                 NULL,        "go on after a rejected record; exit 3 at the end"};
     if (tool->has_history)
-        all[n++] = (struct tool_option){0, "no-history", OPTION_FLAG, &tool->no_history, NULL,
-                                        "write no history of programs into the header"};
+        all[n++] =
+            (struct tool_option){0,           "no-history",
+                                 OPTION_FLAG, &tool->no_history,
+                                 NULL,        "write no history of programs into the header"};
     if (tool->has_flush)
-        all[n++] = (struct tool_option){0, "flush", OPTION_FLAG, &tool->flush, NULL,
-                                        "also write what there is when the input would block"};
+        all[n++] = (struct tool_option){
+            0,           "flush",
+            OPTION_FLAG, &tool->flush,
+            NULL,        "also write what there is when the input would block"};
     if (tool->has_force)
-        all[n++] = (struct tool_option){0, "force", OPTION_FLAG, &tool->force, NULL,
-                                        "read binary from, or write it to, a terminal"};
-    all[n++] = (struct tool_option){0, "progress", OPTION_FLAG, &tool->progress, NULL,
-                                    "show progress [when standard error is a terminal]"};
-    all[n++] = (struct tool_option){0, "no-progress", OPTION_OFF, &tool->progress, NULL,
-                                    "show none"};
+        all[n++] =
+            (struct tool_option){0,           "force",
+                                 OPTION_FLAG, &tool->force,
+                                 NULL,        "read binary from, or write it to, a terminal"};
+    all[n++] =
+        (struct tool_option){0,           "progress",
+                             OPTION_FLAG, &tool->progress,
+                             NULL,        "show progress [when standard error is a terminal]"};
+    all[n++] =
+        (struct tool_option){0, "no-progress", OPTION_OFF, &tool->progress, NULL, "show none"};
     all[n++] = (struct tool_option){'q', "quiet", OPTION_FLAG, &tool->quiet, NULL, "no warnings"};
-    all[n++] = (struct tool_option){'v', "verbose", OPTION_FLAG, &tool->verbose, NULL,
-                                    "a summary at the end"};
+    all[n++] = (struct tool_option){
+        'v', "verbose", OPTION_FLAG, &tool->verbose, NULL, "a summary at the end"};
     all[n++] = (struct tool_option){'h', "help", OPTION_FLAG, NULL, NULL, "this text"};
     all[n++] = (struct tool_option){'V', "version", OPTION_FLAG, NULL, NULL, "the version"};
     tool->n_table = n;
@@ -206,67 +227,88 @@ static void accept_option(struct tool *tool, size_t index, const char *text) {
     struct tool_option *o = &tool->table[index];
     if (strcmp(o->name, "help") == 0) {
         print_help(tool);
-        exit(fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED);
+        tool->verbose = false;
+        exit(tool_end(tool, TOOL_DONE));
     }
     if (strcmp(o->name, "version") == 0) {
         printf("%s (electra) %s\n", tool->name, ELC_VERSION);
-        exit(fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED);
+        tool->verbose = false;
+        exit(tool_end(tool, TOOL_DONE));
     }
     if (set_option(o, text) < 0)
         exit(tool_usage(tool, "--%s: %s", o->name, elc_error()));
 }
 
-/* Abbreviations of long options are refused: they break when options are added. */
-static bool is_abbreviation(const struct tool *tool, const char *argument) {
-    if (strncmp(argument, "--", 2) != 0 || !argument[2])
-        return false;
-    size_t len = strcspn(argument + 2, "=");
-    for (size_t i = 0; i < tool->n_table; i++)
-        if (strlen(tool->table[i].name) == len &&
-            memcmp(tool->table[i].name, argument + 2, len) == 0)
-            return false;
-    return true;
+/* A descriptor that the caller closed would be given to the next file that is opened, and what is
+ * printed would end up in it. Each missing one becomes a /dev/null that refuses its use. */
+static void occupy_standard_descriptors(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* The tables that getopt_long wants. */
+static void describe_options(const struct tool *tool, struct option *longs, char *shorts) {
+    *shorts++ = ':';
+    for (size_t i = 0; i < tool->n_table; i++) {
+        const struct tool_option *o = &tool->table[i];
+        int argument = o->argument ? required_argument : no_argument;
+        longs[i] = (struct option){o->name, argument, NULL, (int)(LONG_OPTION + i)};
+        if (o->letter)
+            *shorts++ = o->letter;
+        if (o->letter && o->argument)
+            *shorts++ = ':';
+    }
+    *shorts = '\0';
+}
+
+/* Ends the process for what getopt_long has refused; `word` is where it stood. */
+static void refuse_option(struct tool *tool, int got, const char *word) {
+    if (got == ':' && optopt < LONG_OPTION)
+        exit(tool_usage(tool, "option '-%c' needs an argument", optopt));
+    if (got == ':')
+        exit(tool_usage(tool, "option '%s' needs an argument", word));
+    if (optopt >= LONG_OPTION)
+        exit(tool_usage(tool, "option '--%s' takes no argument",
+                        tool->table[optopt - LONG_OPTION].name));
+    if (optopt > 0)
+        exit(tool_usage(tool, "unknown option '-%c'", optopt));
+    exit(tool_usage(tool, "unknown option '%s'", word));
+}
+
+/* The entry of the table that getopt_long has found. Abbreviations of long options are refused:
+ * they break when options are added. */
+static size_t found_option(struct tool *tool, int got, char **argv) {
+    size_t index = 0;
+    if (got < LONG_OPTION) {
+        while (tool->table[index].letter != got)
+            index++;
+        return index;
+    }
+    index = (size_t)(got - LONG_OPTION);
+    const char *word = argv[optind - 1];
+    if (optarg == word) /* the argument is a word of its own */
+        word = argv[optind - 2];
+    if (strcspn(word + 2, "=") != strlen(tool->table[index].name))
+        exit(tool_usage(tool, "unknown option '%.*s'", (int)strcspn(word, "="), word));
+    return index;
 }
 
 void tool_parse(struct tool *tool, int argc, char **argv) {
+    occupy_standard_descriptors();
     tool->started = tool_seconds();
     tool->seed = 1;
     tool->progress = isatty(STDERR_FILENO);
     build_table(tool);
     struct option longs[OPTIONS_LIMIT + 1] = {0};
-    char shorts[2 * OPTIONS_LIMIT + 2] = ":";
-    size_t n_shorts = 1;
-    for (size_t i = 0; i < tool->n_table; i++) {
-        const struct tool_option *o = &tool->table[i];
-        int argument = o->argument ? required_argument : no_argument;
-        longs[i] = (struct option){o->name, argument, NULL, (int)(256 + i)};
-        if (o->letter) {
-            shorts[n_shorts++] = o->letter;
-            shorts[n_shorts] = ':';
-            n_shorts += o->argument != NULL;
-            shorts[n_shorts] = '\0';
-        }
-    }
+    char shorts[2 * OPTIONS_LIMIT + 2];
+    describe_options(tool, longs, shorts);
     opterr = 0;
-    while (true) {
-        int at = optind;
-        int got = getopt_long(argc, argv, shorts, longs, NULL);
-        if (got < 0)
-            break;
-        const char *word = at < argc ? argv[at] : "";
-        if (got >= 256 && is_abbreviation(tool, argv[optind - 1]) && is_abbreviation(tool, word))
-            got = '?';
-        if (got == ':')
-            exit(tool_usage(tool, "option '%s' needs an argument", argv[optind - 1]));
-        if (got == '?') {
-            if (optopt > 0 && optopt < 256)
-                exit(tool_usage(tool, "unknown option '-%c'", optopt));
-            exit(tool_usage(tool, "unknown option '%s'", argv[optind - 1]));
-        }
-        size_t index = 0;
-        while (got < 256 && tool->table[index].letter != got)
-            index++;
-        accept_option(tool, got < 256 ? index : (size_t)got - 256, optarg);
+    int got;
+    while ((got = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
+        if (got == ':' || got == '?')
+            refuse_option(tool, got, argv[optind - 1]);
+        accept_option(tool, found_option(tool, got, argv), optarg);
     }
     tool->operands = argv + optind;
     tool->n_operands = (size_t)(argc - optind);
@@ -359,6 +401,15 @@ int tool_history(const struct tool *tool, struct elc_header *header) {
 
 /* ---- the end ---- */
 
+int tool_fail_output(struct tool *tool) {
+    int saved = errno;
+    if (saved == EPIPE) { /* SIGPIPE was ignored by whoever started us: die of it now */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    return tool_fail(tool, "standard output: %s", saved ? strerror(saved) : "cannot be written");
+}
+
 void tool_refuse_terminal_output(struct tool *tool) {
     bool standard = !tool->output || strcmp(tool->output, "-") == 0;
     if (standard && !tool->force && isatty(STDOUT_FILENO))
@@ -378,11 +429,10 @@ static void print_summary(struct tool *tool) {
 }
 
 int tool_end(struct tool *tool, int status) {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (errno == EPIPE)
-            raise(SIGPIPE);
-        status = tool_fail(tool, "standard output: %s", strerror(errno));
-    }
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fclose(stdout) != 0 || failed)
+        status = tool_fail_output(tool);
     clear_progress(tool);
     tool->progress_shown = false;
     if (tool->rejected > 0 && status == TOOL_DONE) {

@@ -99,7 +99,10 @@ void tool_note(struct tool *tool, const char *format, ...) ELC_PRINTF(2, 3); /* 
 int tool_history(const struct tool *tool, struct elc_header *header) ELC_MUST_CHECK;
 /* Refuses (usage error, exit 2) to write binary to a terminal without --force. */
 void tool_refuse_terminal_output(struct tool *tool);
-/* The end of main: checks standard output, prints the summary of -v, returns the status. */
+/* A write to standard output has failed, errno says why: a message and the status, or death by
+ * SIGPIPE, silently, where the reader has closed the pipe. */
+int tool_fail_output(struct tool *tool);
+/* The end of main: closes standard output, prints the summary of -v, returns the status. */
 int tool_end(struct tool *tool, int status);
 /* Progress on a terminal: at most ten times a second, erased by tool_end; nothing otherwise. */
 void tool_progress(struct tool *tool, const char *format, ...) ELC_PRINTF(2, 3);

@@ -28,9 +28,11 @@ bool elc_input_would_block(const struct elc_input *input);
 void elc_input_close(struct elc_input *input); /* idempotent; leaves standard input open */
 
 /* An output: standard output (path NULL or "-"), or a file that is written under a temporary
- * name beside its place and renamed by elc_output_commit; a path that names something other
- * than a regular file (a FIFO, /dev/full) is written in place. Until the commit, a failure, an
- * elc_output_abandon or a fatal signal (INT, TERM, HUP) leaves what was there before. */
+ * name beside its place and renamed by elc_output_commit, keeping the permissions of what it
+ * replaces; through a symbolic link, the file behind it. A path that names something other than a
+ * regular file (a FIFO, /dev/full) or an open descriptor (/dev/stdout, /dev/fd/3) is written in
+ * place. Until the commit, a failure, an elc_output_abandon or a fatal signal (INT, TERM, HUP)
+ * leaves what was there before. A reader that has closed the pipe ends the process by SIGPIPE. */
 struct elc_output {
     int fd;
     const char *name;      /* for messages; borrowed */

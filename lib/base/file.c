@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ void elc_input_close(struct elc_input *input) {
 /* ---- output ---- */
 
 /* Temporary files of open outputs, for the handler that removes them when a signal ends the
- * process. Entries are set before and cleared after the file can exist. */
+ * process. Cleared only after the file has gone or got its final name. */
 enum { OUTPUTS_LIMIT = 8 };
 static char *volatile unfinished[OUTPUTS_LIMIT];
 
@@ -107,28 +108,66 @@ static void unfinished_remove(const char *path) {
             unfinished[i] = NULL;
 }
 
+/* O_APPEND: what /dev/stdout leads to may be a file that has something in it. */
 static int open_in_place(struct elc_output *output, const char *path) {
-    output->fd = open(path, O_WRONLY | O_CLOEXEC);
+    output->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     return output->fd < 0 ? elc_fail_errno("%s", path) : 0;
+}
+
+/* Creates the temporary file and registers it; no signal comes in between. */
+static int create_temporary(struct elc_output *output) {
+    sigset_t fatal, before;
+    sigemptyset(&fatal);
+    sigaddset(&fatal, SIGINT);
+    sigaddset(&fatal, SIGTERM);
+    sigaddset(&fatal, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &fatal, &before);
+    output->fd = mkstemp(output->temporary_path);
+    int err = 0;
+    if (output->fd >= 0) {
+        err = unfinished_add(output->temporary_path);
+    } else {
+        err = elc_fail_errno("%s: cannot be created", output->name);
+        free(output->temporary_path);
+        output->temporary_path = NULL;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 static int open_temporary(struct elc_output *output, const char *path, const struct stat *old) {
     size_t len = strlen(path);
     output->final_path = strdup(path);
-    output->temporary_path = malloc(len + sizeof ".XXXXXX");
-    if (!output->final_path || !output->temporary_path)
+    char *temporary = malloc(len + sizeof ".XXXXXX");
+    if (!output->final_path || !temporary) {
+        free(temporary);
         return elc_fail_memory(len);
-    memcpy(output->temporary_path, path, len);
-    memcpy(output->temporary_path + len, ".XXXXXX", sizeof ".XXXXXX");
-    output->fd = mkstemp(output->temporary_path);
-    if (output->fd < 0)
-        return elc_fail_errno("%s: cannot be created", path);
+    }
+    memcpy(temporary, path, len);
+    memcpy(temporary + len, ".XXXXXX", sizeof ".XXXXXX");
+    output->temporary_path = temporary;
+    int err = create_temporary(output);
+    if (err)
+        return err;
     mode_t mask = umask(0);
     umask(mask);
     mode_t mode = old ? old->st_mode & 0777 : 0666 & ~mask;
-    if (fchmod(output->fd, mode) != 0)
-        return elc_fail_errno("%s", output->temporary_path);
-    return unfinished_add(output->temporary_path);
+    return fchmod(output->fd, mode) == 0 ? 0 : elc_fail_errno("%s", temporary);
+}
+
+/* A descriptor that somebody has opened already, whatever kind of file it leads to. */
+static bool names_descriptor(const char *path) {
+    return strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0 ||
+           strncmp(path, "/dev/fd/", strlen("/dev/fd/")) == 0 ||
+           strncmp(path, "/proc/self/fd/", strlen("/proc/self/fd/")) == 0;
+}
+
+/* A symbolic link goes on leading where it leads: the file there is replaced. */
+static int open_behind_link(struct elc_output *output, const char *path, const struct stat *old) {
+    char *target = realpath(path, NULL);
+    int err = target ? open_temporary(output, target, old) : elc_fail_errno("%s", path);
+    free(target);
+    return err;
 }
 
 int elc_output_open(struct elc_output *output, const char *path) {
@@ -137,14 +176,16 @@ int elc_output_open(struct elc_output *output, const char *path) {
         return 0;
     output->fd = -1;
     output->name = path;
-    struct stat old;
+    struct stat old, link;
     bool exists = stat(path, &old) == 0;
     int err;
     if (exists && S_ISDIR(old.st_mode)) {
         errno = EISDIR;
         err = elc_fail_errno("%s", path);
-    } else if (exists && !S_ISREG(old.st_mode)) {
+    } else if (exists && (!S_ISREG(old.st_mode) || names_descriptor(path))) {
         err = open_in_place(output, path);
+    } else if (exists && lstat(path, &link) == 0 && S_ISLNK(link.st_mode)) {
+        err = open_behind_link(output, path, &old);
     } else {
         err = open_temporary(output, path, exists ? &old : NULL);
     }
@@ -284,7 +325,9 @@ static int spool(struct elc_output *copy, struct elc_input *input) {
 int elc_map_input(struct elc_map *map, struct elc_input *input) {
     *map = (struct elc_map){0};
     struct stat status;
-    if (fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode))
+    /* a standard input that somebody has read from goes on from there */
+    if (fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        lseek(input->fd, 0, SEEK_CUR) == 0)
         return elc_map_fd(map, input->fd, input->name);
     struct elc_output copy = {.name = "temporary file (TMPDIR)"};
     int err = elc_spool_open(&copy.fd);
