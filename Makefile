@@ -4,6 +4,7 @@
 # make V=1        show the commands
 # make CC=clang   any C11 compiler
 # CFLAGS, LDFLAGS, PREFIX, DESTDIR are honoured. NO_INSTALL=1: never call apt-get.
+# JOBS=N: how many compilers, or tests, run at a time.
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -22,9 +23,11 @@ CC := gcc
 endif
 AR      ?= ar
 Q       := $(if $(V),,@)
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 # --- libraries: pkg-config where it knows them, Debian's names otherwise ---
 PKG_CONFIG ?= pkg-config
+export CC PKG_CONFIG
 first_module = $(firstword $(foreach m,$(1),$(shell $(PKG_CONFIG) --exists $(m) 2>/dev/null && echo $(m))))
 MSGPACK := $(call first_module,msgpack-c msgpack)
 BLAS    := $(call first_module,openblas cblas blas)
@@ -34,9 +37,9 @@ JANSSON := $(call first_module,jansson)
 XXHASH  := $(call first_module,libxxhash)
 MODULES := $(MSGPACK) $(BLAS) $(PCRE2) $(UTF8PROC) $(JANSSON) $(XXHASH)
 PKG_CFLAGS := $(if $(MODULES),$(shell $(PKG_CONFIG) --cflags $(MODULES) 2>/dev/null))
-PKG_LIBS   := $(if $(MODULES),$(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/null)) \
-	$(if $(MSGPACK),,-lmsgpackc) $(if $(BLAS),,-lopenblas) $(if $(PCRE2),,-lpcre2-8) \
+FALLBACK_LIBS := $(if $(MSGPACK),,-lmsgpackc) $(if $(BLAS),,-lopenblas) $(if $(PCRE2),,-lpcre2-8) \
 	$(if $(UTF8PROC),,-lutf8proc) $(if $(JANSSON),,-ljansson) $(if $(XXHASH),,-lxxhash)
+PKG_LIBS := $(if $(MODULES),$(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/null)) $(FALLBACK_LIBS)
 
 # --- flags ---
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
@@ -67,7 +70,7 @@ TOOL_SRC := $(sort $(wildcard tools/electra-*.c))
 PROGRAMS := $(TOOL_SRC:tools/%.c=$(BUILD)/bin/%)
 MAN      := $(sort $(wildcard man/*.[157]))
 
-all: $(PROGRAMS) ## build every program (the default)
+all: $(PROGRAMS) $(LIB) ## build every program (the default)
 
 $(LIB): $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcD $@ $^
@@ -75,7 +78,12 @@ $(LIB): $(LIB_OBJ)
 $(BUILD)/lib/tensor/%.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
 $(BUILD)/lib/base/random.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
 
-$(BUILD)/%.o: %.c
+# Before the first compilation: is what it needs there?
+$(BUILD)/probed:
+	@scripts/deps --check build
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/%.o: %.c | $(BUILD)/probed
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -95,7 +103,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(BUILD)/double/%.o: %.c
+$(BUILD)/double/%.o: %.c | $(BUILD)/probed
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -DELC_DOUBLE $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/double/libelectra.a: $(DOUBLE_OBJ)
@@ -106,13 +114,91 @@ $(BUILD)/double/unit/%: $(BUILD)/double/tests/unit/%.o $(BUILD)/double/libelectr
 
 units: $(UNITS) $(GRADIENTS)
 
+# The tests of this flavour, without installing anything first. Programs with sanitizers are slow:
+# they run what asks something of them, not of the build or the manual.
+BATS := $(sort $(wildcard tests/cli/*.bats))
+LINT := $(sort $(wildcard tests/lint/*.bats))
+NOT_SANITIZED := tests/cli/install.bats tests/cli/demo.bats
+TEST_TIMEOUT ?= $(if $(filter release,$(FLAVOUR)),600,3600)
+SUITES = $(if $(filter release,$(FLAVOUR)),$(BATS) $(LINT),$(filter-out $(NOT_SANITIZED),$(BATS))) \
+	$(UNITS) $(GRADIENTS)
+test: all units
+	@BIN=$(abspath $(BUILD)/bin) JOBS=$(JOBS) TEST_TIMEOUT=$(TEST_TIMEOUT) tests/run $(SUITES)
+
+# What pkg-config says is read with this file: after an installation, make reads it again. What is
+# compiled first is compiled side by side.
+AGAIN = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
+check: ## build and test (minutes); installs what is missing
+	@scripts/deps build test
+	$(AGAIN) test
+
+check-long: ## check, then with every sanitizer, and what takes long
+	@scripts/deps build test lint
+	$(AGAIN) test
+	$(AGAIN) lint
+	$(AGAIN) asan
+	$(AGAIN) ubsan
+	$(AGAIN) tsan
+	@BIN=$(abspath $(BUILD)/bin) JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run $(wildcard tests/long/*.bats)
+
+asan ubsan tsan: ## the tests under that sanitizer
+	@scripts/deps build test
+	$(AGAIN) FLAVOUR=$@ test
+
+lint: ## layers, headers, manual, scripts
+	@scripts/deps build lint
+	$(AGAIN) all
+	@BIN=$(abspath $(BUILD)/bin) JOBS=$(JOBS) tests/run $(LINT)
+
+demo: ## text in, an ELECTRA trained, text scored (four minutes); installs what is missing
+	@scripts/deps build demo
+	$(AGAIN) all
+	+@$(MAKE) --no-print-directory -C pipelines/demo BIN=$(abspath $(BUILD)/bin)
+
+bench: all ## speed of every program on this machine
+	@BIN=$(abspath $(BUILD)/bin) tests/bench/run
+
+deps: ## install what building, testing and the demo need (apt-get)
+	@scripts/deps build test demo
+
+# --- installation ---
+INSTALL_BIN  := install -m 755
+INSTALL_DATA := install -m 644
+HEADERS := $(sort $(wildcard include/electra/*.h))
+VERSION := $(shell sed -n 's/^.define ELC_VERSION "\(.*\)"/\1/p' include/electra/version.h)
+
+# There is a static library only, so whoever links it links what it is made of as well.
+$(BUILD)/electra.pc: Makefile include/electra/version.h
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCDIR)' '' \
+		'Name: electra' 'Description: ELECTRA pre-training and scoring' 'Version: $(VERSION)' \
+		'Requires: $(MODULES)' 'Cflags: -I$${includedir}' \
+		'Libs: -L$${libdir} -lelectra $(filter -l%,$(FALLBACK_LIBS)) -pthread -lm' > $@
+
+install: all $(BUILD)/electra.pc ## into DESTDIR and PREFIX
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR)/electra \
+		$(foreach n,1 5 7,$(MANDIR)/man$(n)))
+	$(INSTALL_BIN) $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(INSTALL_DATA) $(LIB) $(DESTDIR)$(LIBDIR)
+	$(INSTALL_DATA) $(BUILD)/electra.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL_DATA) $(HEADERS) $(DESTDIR)$(INCDIR)/electra
+	$(foreach m,$(MAN),$(INSTALL_DATA) $(m) $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))) &&) :
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(PROGRAMS))) $(DESTDIR)$(LIBDIR)/libelectra.a \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/electra.pc \
+		$(foreach m,$(MAN),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m)))
+	rm -rf $(DESTDIR)$(INCDIR)/electra
+
 clean: ## remove everything that was built
 	rm -rf build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
 -include $(LIB_OBJ:.o=.d) $(DOUBLE_OBJ:.o=.d) $(TOOL_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tools/common.d
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(GRADIENT_SRC:%.c=$(BUILD)/double/%.d)
 
-.PHONY: all units clean help
+.PHONY: all units test check check-long asan ubsan tsan lint demo bench deps install uninstall clean \
+	help
