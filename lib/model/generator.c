@@ -13,6 +13,9 @@ enum {
     D_OUT_ROWS = 32,           /* rows of the product back from the vocabulary */
 };
 
+/* Whatever hidden_act says, as in transformers. */
+static const enum elc_activation HEAD_ACTIVATION = ELC_GELU;
+
 /* M rows, E and H wide; d_… are gradients. */
 struct elc_generator_memory {
     size_t rows, chunk, n_workers;
@@ -105,7 +108,7 @@ static int gather_tile(void *context, size_t item, int worker) {
     elc_float *inner = memory->inner + first * e, *out = memory->out + first * e;
     elc_tile_forward(inner, e, memory->gathered + first * h, h, weights->dense.weight, e, h);
     elc_add_bias(inner, e, weights->dense.bias, n, e);
-    elc_activate(out, inner, n * e, config->hidden_act);
+    elc_activate(out, inner, n * e, HEAD_ACTIVATION);
     for (size_t i = first; i < first + n; i++) {
         memory->rstd[i] = elc_norm_row(memory->hat + i * e, memory->out + i * e, e,
                                        (elc_float)config->layer_norm_eps);
@@ -241,7 +244,7 @@ static int scatter_tile(void *context, size_t item, int worker) {
         elc_norm_backward_row(memory->d_out + i * e, partial, partial + e, memory->d_out + i * e,
                               memory->hat + i * e, memory->rstd[i], weights->norm.weight, e);
     elc_activate_backward(memory->d_out + first * e, memory->active + first * e,
-                          memory->inner + first * e, n * e, config->hidden_act);
+                          memory->inner + first * e, n * e, HEAD_ACTIVATION);
     elc_tile_backward(memory->d_rows + first * h, h, memory->d_out + first * e, e,
                       weights->dense.weight, e, h, 0);
     for (size_t i = first; i < first + n; i++)
