@@ -163,27 +163,23 @@ deps: ## install what building, testing and the demo need (apt-get)
 	@scripts/deps build test demo
 
 # --- installation ---
-INSTALL_BIN  := install -m 755
-INSTALL_DATA := install -m 644
 HEADERS := $(sort $(wildcard include/electra/*.h))
 VERSION := $(shell sed -n 's/^.define ELC_VERSION "\(.*\)"/\1/p' include/electra/version.h)
 
 # There is a static library only, so whoever links it links what it is made of as well.
-$(BUILD)/electra.pc: Makefile include/electra/version.h
-	@mkdir -p $(@D)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCDIR)' '' \
-		'Name: electra' 'Description: ELECTRA pre-training and scoring' 'Version: $(VERSION)' \
-		'Requires: $(MODULES)' 'Cflags: -I$${includedir}' \
-		'Libs: -L$${libdir} -lelectra $(filter -l%,$(FALLBACK_LIBS)) -pthread -lm' > $@
+PC_LINES = 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCDIR)' '' 'Name: electra' \
+	'Description: ELECTRA in C: streams, tokenizer, model, training' 'Version: $(VERSION)' \
+	'Requires: $(MODULES)' 'Cflags: -I$${includedir}' \
+	'Libs: $(strip -L$${libdir} -lelectra $(FALLBACK_LIBS) -pthread -lm)'
 
-install: all $(BUILD)/electra.pc ## into DESTDIR and PREFIX
+install: all ## into DESTDIR and PREFIX
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR)/electra \
-		$(foreach n,1 5 7,$(MANDIR)/man$(n)))
-	$(INSTALL_BIN) $(PROGRAMS) $(DESTDIR)$(BINDIR)
-	$(INSTALL_DATA) $(LIB) $(DESTDIR)$(LIBDIR)
-	$(INSTALL_DATA) $(BUILD)/electra.pc $(DESTDIR)$(LIBDIR)/pkgconfig
-	$(INSTALL_DATA) $(HEADERS) $(DESTDIR)$(INCDIR)/electra
-	$(foreach m,$(MAN),$(INSTALL_DATA) $(m) $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))) &&) :
+		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7)
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	install -m 644 $(LIB) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCDIR)/electra
+	printf '%s\n' $(PC_LINES) > $(DESTDIR)$(LIBDIR)/pkgconfig/electra.pc
+	for page in $(MAN); do install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit; done
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(PROGRAMS))) $(DESTDIR)$(LIBDIR)/libelectra.a \
