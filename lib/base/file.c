@@ -1,4 +1,5 @@
 /* Complete reads, atomic outputs, mapped inputs. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "electra/file.h"
 
 #include <errno.h>
