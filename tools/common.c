@@ -410,6 +410,15 @@ int tool_fail_output(struct tool *tool) {
     return tool_fail(tool, "standard output: %s", saved ? strerror(saved) : "cannot be written");
 }
 
+void tool_refuse_terminal_input(struct tool *tool) {
+    bool standard = tool->n_operands == 0;
+    for (size_t i = 0; i < tool->n_operands; i++)
+        standard = standard || strcmp(tool->operands[i], "-") == 0;
+    if (standard && !tool->force && isatty(STDIN_FILENO))
+        exit(tool_usage(tool, "the input is binary and standard input is a terminal: name a file, "
+                              "or --force"));
+}
+
 void tool_refuse_terminal_output(struct tool *tool) {
     bool standard = !tool->output || strcmp(tool->output, "-") == 0;
     if (standard && !tool->force && isatty(STDOUT_FILENO))

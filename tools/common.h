@@ -18,7 +18,7 @@
 
 enum tool_status {
     TOOL_DONE = 0,
-    TOOL_FAILED = 1,   /* the data or an operation failed */
+    TOOL_FAILED = 1, /* the data or an operation failed */
     TOOL_USAGE = 2,
     TOOL_REJECTED = 3, /* done, some records rejected (--keep-going) */
     TOOL_STOPPED = 4,  /* stopped early by a signal or --stop-after, resumable */
@@ -43,29 +43,29 @@ struct option_list {
 
 /* One option. The table is ended by an entry without a name. */
 struct tool_option {
-    char letter;          /* 0: none */
-    const char *name;     /* long name without dashes; OPTION_OFF: with its "no-" */
+    char letter;      /* 0: none */
+    const char *name; /* long name without dashes; OPTION_OFF: with its "no-" */
     enum option_type type;
     void *value;
     const char *argument; /* "N", "FILE"; NULL for flags */
     const char *help;     /* one line; says the default in brackets */
     double min, max;      /* COUNT, REAL, SIZE; both 0: any */
     const char *choices;
-    bool shapes;          /* shapes the output's bytes: goes into the history */
+    bool shapes;             /* shapes the output's bytes: goes into the history */
     const char *const *hash; /* what the history holds in place of the value (a file's hash) */
-    bool given;           /* set by tool_parse */
+    bool given;              /* set by tool_parse */
 };
 
 struct tool {
     const char *name;
-    const char *synopsis; /* what follows the name, for --help; lines separated by '\n' */
-    const char *purpose;  /* one sentence */
+    const char *synopsis;        /* what follows the name, for --help; lines separated by '\n' */
+    const char *purpose;         /* one sentence */
     struct tool_option *options; /* its own; the common ones below are added */
     bool has_seed, has_threads, has_keep_going, has_flush, has_history, has_force, has_output;
 
     /* set by tool_parse */
-    const char *output;   /* -o FILE; NULL: standard output */
-    uint64_t threads;     /* -j N; the caller's default stands if it set one before (0: allowed CPUs) */
+    const char *output; /* -o FILE; NULL: standard output */
+    uint64_t threads; /* -j N; the caller's default stands if it set one before (0: allowed CPUs) */
     uint64_t seed;
     bool quiet, verbose, progress, keep_going, no_history, flush, force;
     char **operands;
@@ -73,7 +73,7 @@ struct tool {
 
     /* for the summary of -v */
     uint64_t records, tokens, rejected;
-    double started;       /* seconds, monotonic */
+    double started; /* seconds, monotonic */
 
     /* private to common.c */
     struct tool_option table[96]; /* own and common options */
@@ -97,7 +97,8 @@ void tool_note(struct tool *tool, const char *format, ...) ELC_PRINTF(2, 3); /* 
 /* Adds this program, with the options that shape its output, to a header's history, unless
  * --no-history: then the history is emptied. */
 int tool_history(const struct tool *tool, struct elc_header *header) ELC_MUST_CHECK;
-/* Refuses (usage error, exit 2) to write binary to a terminal without --force. */
+/* Refuse (usage error, exit 2) to read binary from, or write it to, a terminal without --force. */
+void tool_refuse_terminal_input(struct tool *tool);
 void tool_refuse_terminal_output(struct tool *tool);
 /* A write to standard output has failed, errno says why: a message and the status, or death by
  * SIGPIPE, silently, where the reader has closed the pipe. */

@@ -10,6 +10,7 @@
 /* What passes through the pipeline: an event of the reader, and what becomes of it. */
 struct job {
     int event;
+    const char *name;         /* of the operand */
     struct elc_header header; /* of the segment that the event belongs to, as it was read */
     struct elc_block in, out;
 };
@@ -23,7 +24,17 @@ struct pass {
     struct elc_mask_options options;
     uint64_t epoch;
     struct elc_corrupter *corrupters; /* one for each worker */
+    struct elc_header first;          /* header of all: the others have to be like it */
+    const char *first_name;           /* NULL: none has been read */
 };
+
+/* With several epochs each operand has a reader of its own, which does not see the others. */
+static int check_segment(struct pass *pass, const struct elc_header *header, const char *name) {
+    if (pass->first_name)
+        return elc_header_check_same(&pass->first, pass->first_name, header, name);
+    pass->first_name = name;
+    return elc_header_copy(&pass->first, header);
+}
 
 static int read_job(void *context, void *argument) {
     struct pass *pass = context;
@@ -31,8 +42,12 @@ static int read_job(void *context, void *argument) {
     job->event = elc_reader_next(pass->reader, &job->in);
     if (job->event <= 0)
         return job->event;
+    const struct elc_header *header = elc_reader_header(pass->reader);
+    job->name = elc_reader_name(pass->reader);
+    int err = job->event == ELC_HEADER ? check_segment(pass, header, job->name) : 0;
     elc_header_free(&job->header);
-    int err = elc_header_copy(&job->header, elc_reader_header(pass->reader));
+    if (!err)
+        err = elc_header_copy(&job->header, header);
     return err ? err : 1;
 }
 
@@ -43,23 +58,36 @@ static int work_job(void *context, void *argument, int worker) {
         return 0;
     struct elc_mask_options options = pass->options;
     options.max_length = job->header.max_length;
-    return elc_corrupt_block(&pass->corrupters[worker], &job->out, &job->in, &job->header, &options,
-                             pass->epoch);
+    int err = elc_corrupt_block(&pass->corrupters[worker], &job->out, &job->in, &job->header,
+                                &options, pass->epoch);
+    return err ? elc_context(err, "%s", job->name) : 0;
+}
+
+static int write_header(struct pass *pass, struct job *job) {
+    int err = elc_corrupt_header(&job->header, &pass->options, pass->epoch);
+    if (err)
+        return elc_context(err, "%s", job->name);
+    err = tool_history(pass->tool, &job->header);
+    return err ? err : elc_writer_header(pass->writer, pass->output, &job->header);
 }
 
 static int write_job(void *context, void *argument) {
     struct pass *pass = context;
     struct job *job = argument;
-    if (job->event == ELC_SEGMENT_END)
-        return elc_writer_end(pass->writer);
-    if (job->event == ELC_BLOCK) {
+    int err;
+    if (job->event == ELC_HEADER)
+        err = write_header(pass, job);
+    else if (job->event == ELC_BLOCK)
+        err = elc_writer_block(pass->writer, &job->out);
+    else
+        err = elc_writer_end(pass->writer);
+    if (!err && pass->tool->flush)
+        err = elc_output_flush(pass->output);
+    if (!err && job->event == ELC_BLOCK) {
         pass->tool->records += job->out.count;
-        return elc_writer_block(pass->writer, &job->out);
+        tool_progress(pass->tool, "%llu records", (unsigned long long)pass->tool->records);
     }
-    int err = elc_corrupt_header(&job->header, &pass->options, pass->epoch);
-    if (!err)
-        err = tool_history(pass->tool, &job->header);
-    return err ? err : elc_writer_header(pass->writer, pass->output, &job->header);
+    return err;
 }
 
 static int run_pass(struct pass *pass) {
@@ -70,9 +98,8 @@ static int run_pass(struct pass *pass) {
     if (!err) {
         for (size_t i = 0; i < n_jobs; i++)
             pointers[i] = &jobs[i];
-        const struct elc_pipeline pipeline = {read_job, work_job, write_job,
-                                              pass,     pointers, n_jobs,
-                                              (int)pass->tool->threads};
+        const struct elc_pipeline pipeline = {
+            read_job, work_job, write_job, pass, pointers, n_jobs, (int)pass->tool->threads};
         err = elc_pipeline_run(&pipeline);
     }
     for (size_t i = 0; jobs && i < n_jobs; i++) {
@@ -152,30 +179,33 @@ int main(int argc, char **argv) {
     const char *method = "mask";
     uint64_t epochs = 1, first_epoch = 0;
     struct tool_option options[] = {
-        {0, "method", OPTION_CHOICE, &method, "NAME", "what is put at the chosen positions: mask [mask]",
-         .choices = "mask", .shapes = true},
+        {0, "method", OPTION_CHOICE, &method, "NAME",
+         "what is put at the chosen positions: mask [mask]", .choices = "mask", .shapes = true},
         {0, "mask-prob", OPTION_REAL, &mask_prob, "P", "share of the tokens that is masked [0.15]",
          1e-6, 0.999999, .shapes = true},
         {0, "epochs", OPTION_COUNT, &epochs, "N", "write the input N times, masked afresh [1]", 1,
          1e9, .shapes = true},
-        {0, "first-epoch", OPTION_COUNT, &first_epoch, "K", "number of the first epoch [0]", 0, 1e15,
-         .shapes = true},
+        {0, "first-epoch", OPTION_COUNT, &first_epoch, "K", "number of the first epoch [0]", 0,
+         1e15, .shapes = true},
         {0},
     };
     struct tool tool = {
         .name = "electra-corrupt",
         .synopsis = "[--mask-prob P] [--method mask] [--epochs N] [--first-epoch K] [-s N] [-j N]\n"
                     "[-o FILE] [FILE]…",
-        .purpose = "Masks tokens of a stream, as ELECTRA's pre-training does, into a corrupted stream.",
+        .purpose =
+            "Masks tokens of a stream, as ELECTRA's pre-training does, into a corrupted stream.",
         .options = options,
         .has_seed = true,
         .has_threads = true,
         .has_history = true,
+        .has_flush = true,
         .has_force = true,
         .has_output = true,
         .threads = 1,
     };
     tool_parse(&tool, argc, argv);
+    tool_refuse_terminal_input(&tool);
     tool_refuse_terminal_output(&tool);
     struct elc_output output;
     struct elc_writer writer = {0};
@@ -195,9 +225,12 @@ int main(int argc, char **argv) {
     if (!err)
         err = elc_output_commit(&output);
     int status = err ? tool_fail(&tool, "%s", elc_error()) : TOOL_DONE;
-    for (uint64_t i = 0; pass.corrupters && i < tool.threads; i++)
+    for (uint64_t i = 0; pass.corrupters && i < tool.threads; i++) {
+        tool.tokens += pass.corrupters[i].n_tokens;
         elc_corrupter_free(&pass.corrupters[i]);
+    }
     free(pass.corrupters);
+    elc_header_free(&pass.first);
     elc_writer_free(&writer);
     elc_output_abandon(&output);
     return tool_end(&tool, status);

@@ -22,8 +22,10 @@ struct elc_corrupter {
     struct elc_buffer original; /* uint32_t each */
     struct elc_builder builder; /* the finished record */
     struct elc_record record;
+    uint64_t n_tokens; /* that have come by so far */
 };
-/* Makes `corrupter->builder.record` of one record. */
+/* Makes `corrupter->builder.record` of one record. ELC_EFORMAT for one that is corrupted already or
+ * longer than the header, or 65,535 tokens, allow. */
 int elc_corrupt_record(struct elc_corrupter *corrupter, const struct elc_record *record,
                        const struct elc_header *header, const struct elc_mask_options *options,
                        uint64_t epoch) ELC_MUST_CHECK;

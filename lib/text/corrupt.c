@@ -22,6 +22,18 @@ static int copy_fields(struct elc_corrupter *corrupter, const struct elc_record 
     return err;
 }
 
+/* What is added must be new, and positions have to fit into 16 bits. */
+static int check_record(const struct elc_record *record, size_t n_ids,
+                        const struct elc_header *header) {
+    static const char *const added[] = {"masked", "original", "replaced"};
+    for (size_t i = 0; i < sizeof added / sizeof *added; i++)
+        if (elc_record_find(record, added[i]))
+            return elc_fail(ELC_EFORMAT, "key '%s' in a stream of tokens", added[i]);
+    size_t most = header->max_length < UINT16_MAX ? header->max_length : UINT16_MAX;
+    return n_ids <= most ? 0
+                         : elc_fail(ELC_EFORMAT, "%zu tokens, where %zu are the most", n_ids, most);
+}
+
 int elc_corrupt_record(struct elc_corrupter *corrupter, const struct elc_record *record,
                        const struct elc_header *header, const struct elc_mask_options *options,
                        uint64_t epoch) {
@@ -31,7 +43,12 @@ int elc_corrupt_record(struct elc_corrupter *corrupter, const struct elc_record 
     if (err)
         return err;
     uint32_t *ids = (uint32_t *)(void *)corrupter->ids.data;
-    err = elc_mask(masks, ids, corrupter->ids.len / sizeof *ids, &header->vocab, options, epoch);
+    size_t n_ids = corrupter->ids.len / sizeof *ids;
+    err = check_record(record, n_ids, header);
+    if (err)
+        return err;
+    corrupter->n_tokens += n_ids;
+    err = elc_mask(masks, ids, n_ids, &header->vocab, options, epoch);
     corrupter->original.len = 0;
     for (size_t i = 0; !err && i < masks->n; i++) {
         uint32_t *shown = &ids[masks->positions[i]];
