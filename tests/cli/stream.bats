@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr
+# shellcheck disable=SC2086 # $program is a command with its options
 # What every program does with a stream: whole ones, damaged ones, none at all.
 
 load helper

@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr
+# shellcheck disable=SC2094 # names of files that are names of formats too
 # electra-view
 
 load helper

@@ -119,6 +119,17 @@ static void make_records(struct elc_buffer *bytes, const struct elc_header *head
     finish_making(&making, bytes);
 }
 
+/* Where the end of the last segment begins. */
+static size_t end_of(const struct elc_buffer *bytes) {
+    static const char start[] = "\x83\xa5"
+                                "block\xa3"
+                                "end";
+    size_t at = bytes->len - (sizeof start - 1);
+    while (memcmp(bytes->data + at, start, sizeof start - 1) != 0)
+        at--;
+    return at;
+}
+
 /* Reads a stream of one block with this payload, whatever it may be: its checksums are right. */
 static int read_payload(const char *payload, size_t len, uint64_t first, uint64_t count) {
     struct making making;
@@ -489,9 +500,7 @@ static void test_hostile_frames(void **state) {
     struct elc_header header = small_header();
     struct elc_buffer bytes = {0};
     make_records(&bytes, &header, 0, 1);
-    size_t header_len = bytes.len;
-    while (memcmp(bytes.data + header_len, "\x83\xa5", 2) != 0) /* where the end begins */
-        header_len--;
+    size_t header_len = end_of(&bytes);
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
         bytes.len = header_len;
         assert_int_equal(elc_buffer_append(&bytes, hostile[i].bytes, hostile[i].len), 0);
@@ -612,10 +621,7 @@ static void test_lost_end(void **state) {
     struct elc_header header = small_header();
     struct elc_buffer one = {0}, both = {0};
     make_records(&one, &header, 3, 1);
-    size_t end = one.len;
-    while (memcmp(one.data + --end, "\x83\xa5", 2) != 0)
-        continue;
-    assert_int_equal(elc_buffer_append(&both, one.data, end), 0);
+    assert_int_equal(elc_buffer_append(&both, one.data, end_of(&one)), 0);
     assert_int_equal(elc_buffer_append(&both, one.data, one.len), 0);
     assert_int_equal(read_all(both.data, both.len), ELC_ETRUNCATED);
     assert_says("block 4: truncated: another header");
