@@ -60,8 +60,11 @@ static int print_metrics(void *context, const char *line, size_t len) {
     return 0;
 }
 
-static void print_note(void *context, const char *text) {
-    tool_warn(context, "%s", text);
+static void print_note(void *context, bool warning, const char *text) {
+    if (warning)
+        tool_warn(context, "%s", text);
+    else
+        tool_note(context, "%s", text);
 }
 
 static void print_progress(void *context, uint64_t step, uint64_t steps, double loss,

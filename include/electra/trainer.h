@@ -45,8 +45,8 @@ struct elc_run_options {
     /* One line of metrics (JSON, with its LF), as it goes to metrics.jsonl. NULL: nobody listens.
      * A negative result, with its message, ends the run as a failed step would. */
     int (*metrics)(void *context, const char *line, size_t len);
-    /* Something the user should know: "resumed from checkpoint-200". */
-    void (*note)(void *context, const char *text);
+    /* What happened besides: a note ("resumed from checkpoint-200"), or a warning. */
+    void (*note)(void *context, bool warning, const char *text);
     /* After each step. */
     void (*progress)(void *context, uint64_t step, uint64_t steps, double loss,
                      double tokens_per_second);

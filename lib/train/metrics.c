@@ -178,7 +178,6 @@ static const struct member progress_members[] = {
     COUNT(elc_progress, n_tokens, "n_tokens"),
     REAL(elc_progress, flops, "flops"),
     REAL(elc_progress, flops_paper, "flops_paper"),
-    REAL(elc_progress, seconds, "seconds"),
 };
 enum {
     N_WINDOW = sizeof window_members / sizeof *window_members,

@@ -22,7 +22,7 @@ struct elc_progress {
     uint64_t step;
     uint64_t n_texts, n_tokens;
     double flops, flops_paper;
-    double seconds;
+    double seconds; /* not in checkpoints, whose bytes no clock may change: metrics.jsonl has it */
 };
 
 void elc_window_add(struct elc_window *window, const struct elc_pretrain_config *config,

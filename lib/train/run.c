@@ -20,7 +20,7 @@ double elc_run_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void elc_run_note(const struct elc_run *run, const char *format, ...) {
+void elc_run_note(const struct elc_run *run, bool warning, const char *format, ...) {
     if (!run->options->note)
         return;
     char text[1024];
@@ -28,7 +28,7 @@ void elc_run_note(const struct elc_run *run, const char *format, ...) {
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    run->options->note(run->options->context, text);
+    run->options->note(run->options->context, warning, text);
 }
 
 int elc_run_report(struct elc_run *run, json_t *object) {
@@ -44,6 +44,7 @@ int elc_run_report(struct elc_run *run, json_t *object) {
             left -= (size_t)wrote;
         }
     }
+    run->metrics_lines++;
     if (!err && run->options->metrics)
         err = run->options->metrics(run->options->context, (const char *)run->line.data,
                                     run->line.len);
@@ -164,6 +165,10 @@ static int read_batch(struct elc_run *run) {
                        "%s: ended after %" PRIu64 " of %" PRIu64
                        " steps (a pipe is read once: use a file, or fewer --steps)",
                        elc_examples_name(options->train), run->progress.step, run->steps);
+    if (!err && run->batch.example.has_replacements)
+        err = elc_fail(ELC_EMISMATCH,
+                       "%s: holds replacements, where the generator is to draw its own",
+                       elc_examples_name(options->train));
     return err;
 }
 

@@ -35,6 +35,7 @@ struct elc_run {
 
     int metrics_fd; /* DIR/metrics.jsonl */
     char *metrics_path;
+    uint64_t metrics_lines;
     struct elc_buffer line;
 
     uint64_t saved_step; /* of the newest checkpoint; UINT64_MAX: none */
@@ -47,7 +48,8 @@ struct elc_run {
 double elc_run_clock(void); /* seconds, monotonic */
 /* Writes a line of metrics to the file and the listener; takes the object. */
 int elc_run_report(struct elc_run *run, json_t *object) ELC_MUST_CHECK;
-void elc_run_note(const struct elc_run *run, const char *format, ...) ELC_PRINTF(2, 3);
+void elc_run_note(const struct elc_run *run, bool warning, const char *format, ...)
+    ELC_PRINTF(3, 4);
 
 /* state.c */
 int elc_run_save(struct elc_run *run) ELC_MUST_CHECK;

@@ -56,7 +56,7 @@ static int compare_settings(const json_t *before, json_t *now) {
     return 0;
 }
 
-static json_t *state_json(const struct elc_run *run, uint64_t metrics_bytes) {
+static json_t *state_json(const struct elc_run *run) {
     char digest[17];
     (void)snprintf(digest, sizeof digest, "%016" PRIx64, elc_examples_digest(run->options->train));
     json_t *best = run->has_best ? json_pack("{s:I, s:f}", "step", (json_int_t)run->best_step,
@@ -66,7 +66,7 @@ static json_t *state_json(const struct elc_run *run, uint64_t metrics_bytes) {
     json_t *state = json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:I}", "electra", 1, "settings",
                               settings_json(run), "progress", elc_progress_json(&run->progress),
                               "window", elc_window_json(&run->window), "best", best, "data", digest,
-                              "metrics_bytes", (json_int_t)metrics_bytes);
+                              "metrics_lines", (json_int_t)run->metrics_lines);
     if (!state)
         elc_fail_memory(0);
     return state;
@@ -78,10 +78,9 @@ int elc_run_save(struct elc_run *run) {
     if (run->saved_step == run->progress.step)
         return 0;
     const struct elc_run_options *options = run->options;
-    off_t metrics_bytes = lseek(run->metrics_fd, 0, SEEK_END);
-    if (metrics_bytes < 0 || (fsync(run->metrics_fd) != 0 && errno != EINVAL))
+    if (fsync(run->metrics_fd) != 0 && errno != EINVAL)
         return elc_fail_errno("%s", run->metrics_path);
-    json_t *state = state_json(run, (uint64_t)metrics_bytes);
+    json_t *state = state_json(run);
     char *text = state ? json_dumps(state, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(state);
     int err = text ? elc_checkpoint_save(&run->checkpoint, options->directory, run->progress.step,
@@ -109,8 +108,34 @@ int elc_run_mark_done(struct elc_run *run) {
 
 /* ---- beginning ---- */
 
-/* Opens DIR/metrics.jsonl, cut to what the checkpoint knew, and locks it: one run in a directory. */
-static int open_metrics(struct elc_run *run, uint64_t keep_bytes) {
+/* Cuts the file after its first `lines` lines; `*seconds` becomes the "seconds" of the last line that
+ * stays and has them. */
+static int cut_metrics(const struct elc_run *run, uint64_t lines, double *seconds) {
+    struct elc_map map = {0};
+    int err = elc_map_open(&map, run->metrics_path);
+    if (err)
+        return err;
+    const char *text = (const char *)map.data;
+    size_t end = 0;
+    for (; lines > 0 && end < map.len; lines--) {
+        const char *feed = memchr(text + end, '\n', map.len - end);
+        size_t next = feed ? (size_t)(feed - text) + 1 : map.len;
+        json_t *line = json_loadb(text + end, next - end, 0, NULL);
+        const json_t *value = json_object_get(line, "seconds");
+        if (json_is_number(value))
+            *seconds = json_number_value(value);
+        json_decref(line);
+        end = next;
+    }
+    elc_map_close(&map);
+    if (ftruncate(run->metrics_fd, (off_t)end) != 0 || lseek(run->metrics_fd, 0, SEEK_END) < 0)
+        return elc_fail_errno("%s", run->metrics_path);
+    return 0;
+}
+
+/* Opens DIR/metrics.jsonl with the lines that the checkpoint knew of, and locks it: one run in a
+ * directory. */
+static int open_metrics(struct elc_run *run, uint64_t lines) {
     run->metrics_path = elc_path_join(run->options->directory, "metrics.jsonl");
     if (!run->metrics_path)
         return ELC_ENOMEM;
@@ -121,14 +146,8 @@ static int open_metrics(struct elc_run *run, uint64_t keep_bytes) {
     if (fcntl(run->metrics_fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
         return elc_fail(ELC_EIO, "%s: another electra-train is at work here",
                         run->options->directory);
-    struct stat status;
-    if (fstat(run->metrics_fd, &status) != 0)
-        return elc_fail_errno("%s", run->metrics_path);
-    uint64_t present = (uint64_t)status.st_size;
-    if (ftruncate(run->metrics_fd, (off_t)(keep_bytes < present ? keep_bytes : present)) != 0 ||
-        lseek(run->metrics_fd, 0, SEEK_END) < 0)
-        return elc_fail_errno("%s", run->metrics_path);
-    return 0;
+    run->metrics_lines = lines;
+    return cut_metrics(run, lines, &run->progress.seconds);
 }
 
 static int parse_best(struct elc_run *run, const json_t *best) {
@@ -175,7 +194,7 @@ static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
         err = elc_checkpoint_load(&run->checkpoint, options->directory, step);
     if (!err)
         err = open_metrics(run,
-                           (uint64_t)json_integer_value(json_object_get(state, "metrics_bytes")));
+                           (uint64_t)json_integer_value(json_object_get(state, "metrics_lines")));
     run->saved_step = step;
     return err;
 }
@@ -191,7 +210,7 @@ static int resume(struct elc_run *run, uint64_t step) {
     json_decref(state);
     elc_buffer_free(&text);
     if (!err)
-        elc_run_note(run, "resumed from %s/checkpoint-%" PRIu64, run->options->directory, step);
+        elc_run_note(run, false, "resumed from %s/checkpoint-%" PRIu64, run->options->directory, step);
     return err;
 }
 
@@ -211,7 +230,7 @@ int elc_run_begin(struct elc_run *run) {
     if (found < 0)
         return found;
     if (damaged > 0)
-        elc_run_note(run, "%s: %zu newer checkpoint(s) are damaged and passed over", directory,
+        elc_run_note(run, true, "%s: %zu newer checkpoint(s) are damaged and passed over", directory,
                      damaged);
     return found ? resume(run, step) : open_metrics(run, 0);
 }
