@@ -276,7 +276,10 @@ static int run(const struct call *call) {
                                        .n_tokens = call->batch->texts.n_tokens};
     if (!p->generator.present && !call->batch->given && call->batch->n_masked > 0)
         return elc_fail(ELC_EINVAL, "the batch has no replacements, and no generator is there");
-    int err = reserve(p, call->batch);
+    const struct side *any = p->generator.present ? &p->generator : &p->discriminator;
+    int err = elc_batch_check(&call->batch->texts, &any->weights.config);
+    if (!err)
+        err = reserve(p, call->batch);
     if (!err && p->generator.present && call->batch->n_masked > 0) {
         err = generator_step(call);
         if (!err) {

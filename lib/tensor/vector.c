@@ -47,11 +47,13 @@ static inline float clamp_magnitude(float x, float bound) {
     return from_bits(magnitude | (to_bits(x) & INT32_MIN));
 }
 
-/* exp(x) for -87 ≤ x ≤ 88. x = n·ln 2 + r with |r| ≤ ln 2 / 2; 2^n by the exponent's bits, e^r by
- * Cephes's polynomial. ln 2 comes in two parts so that n·(its first) is exact. */
+/* exp(x) for -87 ≤ x ≤ 88; NaN stays NaN. x = n·ln 2 + r with |r| ≤ ln 2 / 2, e^r by Cephes's
+ * polynomial; ln 2 comes in two parts so that n·(its first) is exact. Adding 1.5·2^23 rounds to a
+ * whole number, which then is in the lowest bits: shifted up, they are 2^n's exponent. */
 static inline float exp_bounded(float x) {
-    const float magic = 12582912.0f; /* 1.5·2^23: adding it rounds to a whole number */
-    float n = (x * 1.44269504f + magic) - magic;
+    const float magic = 12582912.0f;
+    float rounded = x * 1.44269504f + magic;
+    float n = rounded - magic;
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -60,7 +62,8 @@ static inline float exp_bounded(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = (p * (r * r) + r) + 1.0f;
-    return p * from_bits(((int32_t)n + 127) * (1 << 23));
+    const uint32_t one = 0x3F800000;
+    return p * from_bits((int32_t)(((uint32_t)to_bits(rounded) << 23) + one));
 }
 
 /* exp(x) for any x ≤ 0; below -87 the smallest normal numbers stand for what is smaller. */
