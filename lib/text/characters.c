@@ -9,7 +9,7 @@
  * one character at a time, but for NFD's reordering of combining marks; so each character's fate
  * is a table entry, filled from the patterns below.
  *
- * The reference implementation carries tables of Unicode 8 for its categories and of 12 for NFD.
+ * The reference implementation carries tables of Unicode 8 for its categories and of 9 for NFD.
  * Characters that got their category later are exempted by range: `(?![…])` before a property.
  * The ranges also span code points around them that are nothing of the kind in any version.
  * tests/golden/tokenizer/sweep.py makes the ranges and proves them on every code point.
@@ -32,6 +32,7 @@ enum {
     PUNCTUATION = 8,
     MARK = 16,         /* nonspacing: an accent */
     UNDECOMPOSED = 32, /* NFD leaves it whole */
+    UNORDERED = 64,    /* NFD leaves it where it is */
 };
 
 struct char_class {
@@ -64,6 +65,12 @@ static const struct char_class classes[] = {
     /* Decompositions that came with Unicode 13 and 16. */
     {UNDECOMPOSED, "[\\x{105C9}\\x{105E4}\\x{11383}-\\x{113C8}\\x{11938}\\x{16121}-\\x{16128}"
                    "\\x{16D68}-\\x{16D6A}]"},
+    /* Combining marks of Unicode 10 and later. */
+    {UNORDERED, "[\\x{5C8}-\\x{5C9}\\x{7FD}\\x{897}-\\x{8D3}\\x{9FE}\\x{C3C}\\x{D3B}-\\x{D3C}"
+                "\\x{EBA}\\x{1715}\\x{1ABF}-\\x{1AF0}\\x{1DF6}-\\x{1DFA}\\x{A82C}"
+                "\\x{10D24}-\\x{10F85}\\x{11070}\\x{1133B}\\x{113CE}-\\x{113D0}\\x{1145E}"
+                "\\x{11839}-\\x{11A99}\\x{11D42}-\\x{1612F}\\x{16FF0}-\\x{16FF1}"
+                "\\x{1D127}-\\x{1D128}\\x{1D250}-\\x{1D281}\\x{1E08F}-\\x{1E6F5}]"},
 };
 
 enum { N_CLASSES = sizeof classes / sizeof *classes };
@@ -234,37 +241,43 @@ static int decompose(uint32_t out[CHAR_PARTS], uint32_t c) {
     return (int)n;
 }
 
+/* One character of a decomposition: its accent or class, then its lower case. */
+static int make_part(struct char_part *part, struct char_table *table,
+                     const struct char_rules *rules, uint32_t c) {
+    *part = (struct char_part){.c = rules->cased ? c : lower_case(c)};
+    if (rules->strip_accents) {
+        int class = classes_of(table, rules, c);
+        if (class < 0)
+            return class;
+        part->mark = class & MARK;
+        if (!(class & UNORDERED))
+            part->combining_class =
+                (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+    }
+    int class = classes_of(table, rules, part->c);
+    part->alone = class & PUNCTUATION;
+    return class < 0 ? class : 0;
+}
+
 int char_parts(struct char_part parts[CHAR_PARTS], struct char_table *table,
                const struct char_rules *rules, uint32_t c) {
-    int whole = classes_of(table, rules, c);
-    if (whole < 0 || whole & (DROP | SPACE))
-        return whole < 0 ? whole : 0;
+    int class = classes_of(table, rules, c);
+    if (class < 0 || class & (DROP | SPACE))
+        return class < 0 ? class : 0;
     uint32_t decomposed[CHAR_PARTS] = {c};
     int n = 1;
-    if (rules->strip_accents && !(whole & UNDECOMPOSED))
+    if (rules->strip_accents && !(class & UNDECOMPOSED))
         n = decompose(decomposed, c);
-    if (n < 0)
-        return n;
     /* U+0130 is the one character whose lower case is two: i and a dot above. */
     if (!rules->cased && decomposed[0] == 0x130) {
         decomposed[0] = 'i';
         decomposed[n++] = 0x307;
     }
     for (int i = 0; i < n; i++) {
-        uint32_t part = rules->cased ? decomposed[i] : lower_case(decomposed[i]);
-        int mark = rules->strip_accents ? classes_of(table, rules, decomposed[i]) : 0;
-        int cut = classes_of(table, rules, part);
-        if (mark < 0 || cut < 0)
-            return mark < 0 ? mark : cut;
-        parts[i] = (struct char_part){
-            .c = part,
-            .combining_class = rules->strip_accents
-                                   ? (uint8_t)utf8proc_get_property((utf8proc_int32_t)decomposed[i])
-                                         ->combining_class
-                                   : 0,
-            .mark = mark & MARK,
-            .alone = (whole & CHINESE) || (cut & PUNCTUATION),
-        };
+        int rc = make_part(&parts[i], table, rules, decomposed[i]);
+        if (rc < 0)
+            return rc;
+        parts[i].alone = parts[i].alone || class & CHINESE;
     }
     return n;
 }

@@ -104,24 +104,22 @@ static int parts_at(struct word_reader *reader, size_t position, struct char_par
 /* Where the run of combining marks that the character at `position` belongs to begins: at the
  * character with the run's first mark, be it behind that character's own base. */
 static int find_run(struct word_reader *reader, size_t position, size_t *run_start) {
+    struct char_part parts[CHAR_PARTS];
+    unsigned len;
+    int n;
     *run_start = position;
-    while (position > reader->segment) {
-        struct char_part parts[CHAR_PARTS];
-        unsigned len;
-        int n;
+    int rc = parts_at(reader, position, parts, &n, &len);
+    while (rc == 0 && position > reader->segment) {
+        if (n > 0 && parts[0].combining_class == 0)
+            break; /* a base: marks before it are another run */
         position = previous_char(reader->text, position);
-        int rc = parts_at(reader, position, parts, &n, &len);
-        if (rc < 0)
-            return rc;
-        if (n == 0)
-            continue;
-        if (n < 0 || parts[n - 1].combining_class == 0)
+        rc = parts_at(reader, position, parts, &n, &len);
+        if (rc < 0 || n < 0 || (n > 0 && parts[n - 1].combining_class == 0))
             break;
-        *run_start = position;
-        if (parts[0].combining_class == 0)
-            break;
+        if (n > 0)
+            *run_start = position;
     }
-    return 0;
+    return rc;
 }
 
 /* Appends a character's marks to the run; its base, if it has one, opens the run. */
