@@ -1,7 +1,6 @@
 /* electra-train: tokens stream to model directory. */
 #include "common.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 
 /* What the command line says, besides struct tool. */
 struct arguments {
-    const char *config, *vocab, *valid, *metric;
+    const char *config, *vocab, *valid, *metric, *directory;
     struct option_list set;
     uint64_t steps, epochs, batch, warmup, valid_every, log_every;
     double lr;
@@ -29,8 +28,11 @@ struct arguments {
 static volatile sig_atomic_t stop_requested, save_requested;
 
 static void request_stop(int signal_number) {
+    if (stop_requested) { /* a second one ends at once, when this handler has returned */
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
     stop_requested = 1;
-    signal(signal_number, SIG_DFL); /* a second one ends at once */
 }
 
 static void request_save(int signal_number) {
@@ -50,28 +52,30 @@ static void catch_signals(void) {
 
 /* ---- listeners of the run ---- */
 
+struct listener {
+    struct tool *tool;
+    struct elc_output metrics; /* standard output */
+};
+
 static int print_metrics(void *context, const char *line, size_t len) {
-    (void)context;
-    if (fwrite(line, 1, len, stdout) != len || fflush(stdout) != 0) {
-        if (errno == EPIPE)
-            raise(SIGPIPE);
-        return elc_fail_errno("standard output");
-    }
-    return 0;
+    struct listener *listener = context;
+    int err = elc_output_write(&listener->metrics, line, len);
+    return err ? err : elc_output_flush(&listener->metrics);
 }
 
 static void print_note(void *context, bool warning, const char *text) {
+    struct listener *listener = context;
     if (warning)
-        tool_warn(context, "%s", text);
+        tool_warn(listener->tool, "%s", text);
     else
-        tool_note(context, "%s", text);
+        tool_note(listener->tool, "%s", text);
 }
 
 static void print_progress(void *context, uint64_t step, uint64_t steps, double loss,
                            double tokens_per_second) {
-    struct tool *tool = context;
-    tool_progress(tool, "step %llu/%llu  loss %.3f  %.0f tokens/s", (unsigned long long)step,
-                  (unsigned long long)steps, loss, tokens_per_second);
+    struct listener *listener = context;
+    tool_progress(listener->tool, "step %llu/%llu  loss %.3f  %.0f tokens/s",
+                  (unsigned long long)step, (unsigned long long)steps, loss, tokens_per_second);
 }
 
 /* ---- from the command line to a run ---- */
@@ -174,7 +178,7 @@ static int run_pretraining(struct tool *tool, const struct arguments *arguments,
 static int check_arguments(struct tool *tool, const struct arguments *arguments) {
     if (!arguments->vocab)
         return tool_usage(tool, "--vocab FILE is missing");
-    if (!tool->output)
+    if (!arguments->directory)
         return tool_usage(tool, "-o DIR is missing");
     if (tool_option(tool, "steps")->given && tool_option(tool, "epochs")->given)
         return tool_usage(tool, "--steps and --epochs both say how long the run is: give one");
@@ -188,15 +192,19 @@ int main(int argc, char **argv) {
         .config = "small", .epochs = 1, .log_every = 100, .valid_every = 1000, .shuffle = true};
     arguments.checkpoint_every = "10m";
     struct tool_option options[] = {
+        {'o', "output", OPTION_TEXT, &arguments.directory, "DIR", "the run and its models"},
         {0, "config", OPTION_TEXT, &arguments.config, "NAME|FILE",
          "nano, small, base, large, or a flat JSON file [small]"},
-        {0, "set", OPTION_LIST, &arguments.set, "KEY=VALUE", "override one key of the configuration"},
+        {0, "set", OPTION_LIST, &arguments.set, "KEY=VALUE",
+         "override one key of the configuration"},
         {0, "vocab", OPTION_TEXT, &arguments.vocab, "FILE", "the vocabulary of the stream"},
         {0, "steps", OPTION_COUNT, &arguments.steps, "N", "length of the run in steps", 1, 1e12},
-        {0, "epochs", OPTION_COUNT, &arguments.epochs, "N", "length of the run in epochs [1]", 1, 1e9},
-        {0, "batch", OPTION_COUNT, &arguments.batch, "N", "texts in a step [the configuration's]", 1,
-         1 << 20},
-        {0, "lr", OPTION_REAL, &arguments.lr, "X", "learning rate [the configuration's]", 1e-12, 10},
+        {0, "epochs", OPTION_COUNT, &arguments.epochs, "N", "length of the run in epochs [1]", 1,
+         1e9},
+        {0, "batch", OPTION_COUNT, &arguments.batch, "N", "texts in a step [the configuration's]",
+         1, 1 << 20},
+        {0, "lr", OPTION_REAL, &arguments.lr, "X", "learning rate [the configuration's]", 1e-12,
+         10},
         {0, "warmup", OPTION_COUNT, &arguments.warmup, "N",
          "steps of warm-up [the configuration's]", 0, 1e12},
         {0, "valid", OPTION_TEXT, &arguments.valid, "STREAM", "validate on this stream"},
@@ -225,7 +233,6 @@ int main(int argc, char **argv) {
         .has_seed = true,
         .has_threads = true,
         .has_force = true,
-        .has_output = true,
     };
     tool_parse(&tool, argc, argv);
     if (tool.n_operands == 0)
@@ -237,8 +244,12 @@ int main(int argc, char **argv) {
     int status = check_arguments(&tool, &arguments);
     if (status)
         return status;
+    tool_refuse_terminal_input(&tool);
+    struct listener listener = {.tool = &tool};
+    if (elc_output_open(&listener.metrics, NULL) < 0)
+        return tool_end(&tool, tool_fail(&tool, "%s", elc_error()));
     struct elc_run_options run = {
-        .directory = tool.output,
+        .directory = arguments.directory,
         .seed = tool.seed,
         .steps = arguments.steps,
         .epochs = arguments.epochs,
@@ -252,19 +263,20 @@ int main(int argc, char **argv) {
         .metrics = print_metrics,
         .note = print_note,
         .progress = print_progress,
-        .context = &tool,
+        .context = &listener,
     };
-    if (parse_interval(arguments.checkpoint_every, &run.checkpoint_steps,
-                       &run.checkpoint_seconds) < 0)
+    if (parse_interval(arguments.checkpoint_every, &run.checkpoint_steps, &run.checkpoint_seconds) <
+        0)
         return tool_usage(&tool, "--checkpoint-every: %s", elc_error());
     if (arguments.stop_after && parse_interval(arguments.stop_after, NULL, &run.stop_after) < 0)
         return tool_usage(&tool, "--stop-after: %s", elc_error());
-    if (arguments.resume && elc_run_is_done(tool.output)) {
-        tool_note(&tool, "%s: done already", tool.output);
+    if (arguments.resume && elc_run_is_done(arguments.directory)) {
+        tool_note(&tool, "%s: done already", arguments.directory);
         return tool_end(&tool, TOOL_DONE);
     }
     int result = run_pretraining(&tool, &arguments, &run);
     free(arguments.set.items);
+    elc_output_abandon(&listener.metrics);
     if (result == ELC_EINVAL)
         status = tool_usage(&tool, "%s", elc_error());
     else if (result < 0)

@@ -43,15 +43,17 @@ struct elc_checkpoint {
 };
 
 /* Writes checkpoint-`step` with `state` (JSON text) and points DIR/latest at it. An existing one of
- * the same step is replaced. After an error nothing under a final name has changed. */
+ * the same step is replaced. After an error what was there before is as it was. */
 int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
                         uint64_t step, const char *state, size_t state_len) ELC_MUST_CHECK;
 /* Points the links to the networks into checkpoint-`step`. */
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
                            uint64_t step) ELC_MUST_CHECK;
-/* Removes all checkpoints but the newest `keep` and `best` (UINT64_MAX: none), and what a killed
- * run left under temporary names. */
-int elc_checkpoint_prune(const char *directory, size_t keep, uint64_t best) ELC_MUST_CHECK;
+/* Leaves checkpoint-`newest`, those before it until there are `keep`, and `best` (UINT64_MAX:
+ * none). Removes all others: older ones, newer ones (damaged, else a run would have gone on from
+ * them), and what a killed run left under temporary names. */
+int elc_checkpoint_prune(const char *directory, uint64_t newest, size_t keep,
+                         uint64_t best) ELC_MUST_CHECK;
 
 /* The step of the newest checkpoint whose manifest verifies. 1 found, 0 there is none, or an error
  * when there are checkpoints and none is whole. `*damaged` counts newer ones passed over. */

@@ -1,9 +1,10 @@
 /* Training examples: the records of tokens and corrupted streams, by their number in a run.
  *
  * Example i of a run is record i mod n of epoch i div n, where each epoch goes through all n
- * records in an order of its own, drawn from the seed. Files are mapped and indexed (16 bytes a
- * record), a pipe is copied to an unlinked file in $TMPDIR first. A pipe may also be followed live:
- * then records come once, in their order, without an end that is known beforehand.
+ * records in an order of its own, drawn from the seed. Files are mapped, verified and indexed (16
+ * bytes a record, 8 more to shuffle), a pipe is copied to an unlinked file in $TMPDIR first. A pipe
+ * may also be followed live: then records come once, in their order, without an end that is known
+ * beforehand.
  */
 #ifndef ELECTRA_EXAMPLES_H
 #define ELECTRA_EXAMPLES_H
@@ -22,14 +23,14 @@ extern "C" {
 struct elc_examples;
 
 enum elc_examples_order {
-    ELC_IN_ORDER,  /* every epoch in the order of the stream (--no-shuffle, validation) */
-    ELC_SHUFFLED,  /* every epoch in an order drawn from (seed, epoch) */
-    ELC_LIVE,      /* one pipe, read as it comes: no epochs, no size */
+    ELC_IN_ORDER, /* every epoch in the order of the stream (--no-shuffle, validation) */
+    ELC_SHUFFLED, /* every epoch in an order drawn from (seed, epoch) */
+    ELC_LIVE,     /* one pipe, read as it comes: no epochs, no size */
 };
 
-/* Opens operands as elc_reader_new does (n_paths 0: standard input), reads and verifies all of them
- * (not ELC_LIVE) and keeps what is needed to reach each record. Kinds other than tokens and
- * corrupted are refused. */
+/* Opens operands as elc_reader_new does (n_paths 0: standard input), reads all of them, verifies
+ * every record (not ELC_LIVE) and keeps what is needed to reach each. Kinds other than tokens and
+ * corrupted are refused, and segments of different lengths. */
 int elc_examples_open(struct elc_examples **examples, char *const *paths, size_t n_paths,
                       enum elc_examples_order order, uint64_t seed, bool force) ELC_MUST_CHECK;
 void elc_examples_close(struct elc_examples *examples);
@@ -38,8 +39,10 @@ const struct elc_header *elc_examples_header(const struct elc_examples *examples
 /* The first operand, for messages. */
 const char *elc_examples_name(const struct elc_examples *examples);
 uint64_t elc_examples_count(const struct elc_examples *examples); /* n; 0 under ELC_LIVE */
+bool elc_examples_shuffled(const struct elc_examples *examples);
 uint64_t elc_examples_tokens(const struct elc_examples *examples); /* in one epoch; 0 live */
-/* How often each token stands in one epoch [vocab size]; NULL under ELC_LIVE. Borrowed. */
+/* How often each token stands in one epoch, before masking [vocab size]; NULL under ELC_LIVE.
+ * Borrowed. */
 const uint64_t *elc_examples_frequencies(const struct elc_examples *examples);
 /* A number that only the same bytes give: of the whole input, or of what has been read of a live
  * one. What a checkpoint keeps to prove that a run goes on with the data it was started on. */
@@ -54,7 +57,7 @@ struct elc_example {
     /* Of a corrupted stream: */
     bool has_masks;
     struct elc_masks masks;
-    bool has_replacements;          /* the stream holds replacements, not [MASK]s */
+    bool has_replacements;          /* the record holds replacements, not [MASK]s */
     struct elc_buffer replacements; /* uint32_t each, one for each masked position */
     /* scratch */
     struct elc_buffer numbers;

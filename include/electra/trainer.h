@@ -63,8 +63,8 @@ bool elc_run_is_done(const char *directory);
 
 /* Runs. An elc_run_end, or an error: then the last good checkpoint is in place. ELC_EINVAL: options
  * that cannot work or, when resuming, differ from those that the run was started with.
- * `*steps_done` and `*tokens` (both may be NULL) tell what this call did. */
-int elc_run(const struct elc_run_options *options, uint64_t *steps_done,
+ * `*texts` and `*tokens` (both may be NULL) tell how much this call trained on. */
+int elc_run(const struct elc_run_options *options, uint64_t *texts,
             uint64_t *tokens) ELC_MUST_CHECK;
 
 #ifdef __cplusplus

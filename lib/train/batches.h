@@ -15,7 +15,7 @@ struct elc_global_batch {
     size_t n_parts, parts_capacity; /* parts beyond n_parts keep their memory */
     struct elc_pretrain_totals totals;
     uint64_t n_texts;
-    double squares; /* sum of the squares of the texts' lengths */
+    double squares;             /* sum of the squares of the texts' lengths */
     struct elc_example example; /* scratch */
     struct elc_masks masks;
 };

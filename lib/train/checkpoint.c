@@ -163,8 +163,8 @@ static int verify(const char *root) {
 static int save_network(const struct elc_checkpoint *checkpoint, size_t index, const char *root) {
     const struct elc_checkpoint_network *network = &checkpoint->networks[index];
     const struct elc_trained *owner = checkpoint->networks[0].trained; /* of shared embeddings */
-    bool shared = !elc_table_find(network->trained->table,
-                                  "electra.embeddings.word_embeddings.weight");
+    bool shared =
+        !elc_table_find(network->trained->table, "electra.embeddings.word_embeddings.weight");
     char *path = elc_path_join(root, network->name);
     int err = path ? make_directory(path) : ELC_ENOMEM;
     if (!err)
@@ -203,8 +203,9 @@ static int save_optimizer(const struct elc_checkpoint *checkpoint, const char *p
     size_t n = list_moments(checkpoint, names, blocks, counts);
     for (size_t i = 0; i < n; i++)
         tensors[i] = (struct elc_to_store){
-            names[i], sizeof(elc_float) == sizeof(float) ? "F32" : "F64", {counts[i], 0}, 1,
-            blocks[i], counts[i] * sizeof(elc_float)};
+            names[i],       sizeof(elc_float) == sizeof(float) ? "F32" : "F64",
+            {counts[i], 0}, 1,
+            blocks[i],      counts[i] * sizeof(elc_float)};
     return elc_safetensors_write(path, tensors, n, NULL, 0);
 }
 
@@ -269,8 +270,9 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
     char *final_path = elc_path_join(directory, name);
     int err = temporary && final_path ? build(checkpoint, temporary, state, state_len) : ELC_ENOMEM;
     if (!err && rename(temporary, final_path) != 0) {
-        /* the same step was saved before, with the same content: it gives way */
-        err = remove_tree(final_path);
+        /* one of the same step that was damaged, or passed over for that: it gives way */
+        bool exists = errno == ENOTEMPTY || errno == EEXIST;
+        err = exists ? remove_tree(final_path) : elc_fail_errno("%s", final_path);
         if (!err && rename(temporary, final_path) != 0)
             err = elc_fail_errno("%s", final_path);
     }
@@ -356,10 +358,15 @@ static int remove_leftovers(const char *directory) {
     return err;
 }
 
-int elc_checkpoint_prune(const char *directory, size_t keep, uint64_t best) {
+int elc_checkpoint_prune(const char *directory, uint64_t newest, size_t keep, uint64_t best) {
     struct steps list = {0};
     int err = list_steps(&list, directory);
-    for (size_t i = keep; !err && i < list.n; i++) {
+    size_t kept = 0;
+    for (size_t i = 0; !err && i < list.n; i++) {
+        if (list.steps[i] <= newest && kept < keep) {
+            kept++;
+            continue;
+        }
         if (list.steps[i] == best)
             continue;
         char *path = checkpoint_path(directory, PREFIX, list.steps[i]);

@@ -43,7 +43,7 @@ struct elc_examples {
     uint64_t next_index;
 
     struct elc_record record;
-    struct elc_buffer ids; /* scratch of indexing */
+    struct elc_example checked; /* scratch of indexing */
 };
 
 static uint64_t digest_add(uint64_t digest, uint64_t number) {
@@ -77,13 +77,13 @@ static int read_masks(struct elc_example *example, const struct elc_record *reco
                             "key 'masked' is not an ascending list of positions in the text");
         masks->positions[i] = positions[i];
     }
-    err = elc_record_ids(record, "original", header->id_width, header->vocab.size,
-                         &example->numbers);
+    err =
+        elc_record_ids(record, "original", header->id_width, header->vocab.size, &example->numbers);
     if (err)
         return err;
     if (example->numbers.len != n * sizeof(uint32_t))
         return elc_fail(ELC_EFORMAT, "keys 'masked' and 'original' disagree in length");
-    return elc_buffer_append(&example->replacements, NULL, 0);
+    return 0;
 }
 
 static int restore_original(struct elc_example *example, const struct elc_record *record,
@@ -94,14 +94,17 @@ static int restore_original(struct elc_example *example, const struct elc_record
         return err;
     uint32_t *ids = (uint32_t *)(void *)example->ids.data;
     const uint32_t *original = (const uint32_t *)(const void *)example->numbers.data;
+    example->has_masks = true;
+    example->has_replacements = elc_record_find(record, "replaced") != NULL;
     for (size_t i = 0; !err && i < example->masks.n; i++) {
         uint32_t *shown = &ids[example->masks.positions[i]];
         example->masks.keep[i] = *shown != header->vocab.mask;
+        if (!example->has_replacements && example->masks.keep[i] && *shown != original[i])
+            return elc_fail(ELC_EFORMAT, "position %lu shows neither [MASK] nor its own token",
+                            (unsigned long)example->masks.positions[i]);
         err = elc_buffer_append(&example->replacements, shown, sizeof *shown);
         *shown = original[i];
     }
-    example->has_masks = true;
-    example->has_replacements = elc_record_find(record, "replaced") != NULL;
     return err;
 }
 
@@ -135,37 +138,52 @@ void elc_example_free(struct elc_example *example) {
 static int take_header(struct elc_examples *examples, const struct elc_reader *reader) {
     const struct elc_header *header = elc_reader_header(reader);
     if (header->kind == ELC_SCORES)
-        return elc_fail(ELC_EMISMATCH, "%s: a stream of scores, where tokens or corrupted are wanted",
+        return elc_fail(ELC_EMISMATCH,
+                        "%s: a stream of scores, where tokens or corrupted are wanted",
                         elc_reader_name(reader));
-    if (examples->has_header)
-        return elc_header_check_same(&examples->header, examples->name, header,
-                                     elc_reader_name(reader));
-    examples->has_header = true;
-    return elc_header_copy(&examples->header, header);
+    if (!examples->has_header) {
+        examples->has_header = true;
+        return elc_header_copy(&examples->header, header);
+    }
+    int err =
+        elc_header_check_same(&examples->header, examples->name, header, elc_reader_name(reader));
+    if (!err && header->max_length != examples->header.max_length)
+        err =
+            elc_fail(ELC_EMISMATCH, "%s: texts of up to %u tokens, where those of %s have up to %u",
+                     elc_reader_name(reader), header->max_length, examples->name,
+                     examples->header.max_length);
+    return err;
+}
+
+static int index_record(struct elc_examples *examples, struct place place) {
+    struct elc_example *example = &examples->checked;
+    int err = read_example(example, &examples->record, &examples->header);
+    if (!err)
+        err = elc_grow(&examples->places, &examples->places_capacity, examples->n + 1,
+                       sizeof *examples->places);
+    if (err)
+        return err;
+    const uint32_t *ids = (const uint32_t *)(const void *)example->ids.data;
+    for (size_t i = 0; i < example->n; i++)
+        examples->frequencies[ids[i]]++;
+    examples->n_tokens += example->n;
+    examples->places[examples->n++] = place;
+    return 0;
 }
 
 static int index_block(struct elc_examples *examples, const struct elc_reader *reader,
                        const struct elc_block *block, uint32_t file) {
-    uint64_t payload = elc_reader_payload_offset(reader);
+    uint64_t payload = elc_reader_payload_offset(reader), number = block->first;
     size_t position = 0;
     int got;
-    const struct elc_header *header = elc_reader_header(reader);
     while ((got = elc_record_next(&examples->record, &block->payload, &position)) > 0) {
-        const struct elc_record *record = &examples->record;
-        int err = elc_record_ids(record, "ids", header->id_width, header->vocab.size, &examples->ids);
-        if (!err)
-            err = elc_grow(&examples->places, &examples->places_capacity, examples->n + 1,
-                           sizeof *examples->places);
+        size_t bytes = examples->record.raw_len;
+        number++;
+        int err = index_record(examples,
+                               (struct place){payload + position - bytes, (uint32_t)bytes, file});
         if (err)
-            return elc_context(err, "%s: block %llu", elc_reader_name(reader),
-                               (unsigned long long)elc_reader_block_number(reader));
-        size_t n_ids = examples->ids.len / sizeof(uint32_t);
-        const uint32_t *ids = (const uint32_t *)(const void *)examples->ids.data;
-        for (size_t i = 0; i < n_ids; i++)
-            examples->frequencies[ids[i]]++;
-        examples->n_tokens += n_ids;
-        examples->places[examples->n++] = (struct place){
-            payload + position - record->raw_len, (uint32_t)record->raw_len, file};
+            return elc_context(err, "%s: record %llu", elc_reader_name(reader),
+                               (unsigned long long)number);
     }
     return got;
 }
@@ -270,7 +288,7 @@ void elc_examples_close(struct elc_examples *examples) {
     if (examples->reader)
         elc_reader_destroy(examples->reader);
     elc_buffer_free(&examples->block.payload);
-    elc_buffer_free(&examples->ids);
+    elc_example_free(&examples->checked);
     elc_header_free(&examples->header);
     free(examples);
 }
@@ -285,6 +303,10 @@ const char *elc_examples_name(const struct elc_examples *examples) {
 
 uint64_t elc_examples_count(const struct elc_examples *examples) {
     return examples->n;
+}
+
+bool elc_examples_shuffled(const struct elc_examples *examples) {
+    return examples->order == ELC_SHUFFLED;
 }
 
 uint64_t elc_examples_tokens(const struct elc_examples *examples) {
@@ -317,8 +339,7 @@ static int permute(struct elc_examples *examples, uint64_t epoch) {
     return 0;
 }
 
-static int get_indexed(struct elc_examples *examples, uint64_t index,
-                       struct elc_example *example) {
+static int get_indexed(struct elc_examples *examples, uint64_t index, struct elc_example *example) {
     if (examples->n == 0)
         return elc_fail(ELC_EFORMAT, "%s: no records", examples->name);
     uint64_t epoch = index / examples->n, number = index % examples->n;
@@ -329,9 +350,9 @@ static int get_indexed(struct elc_examples *examples, uint64_t index,
         number = examples->permutation[number];
     const struct place *place = &examples->places[number];
     /* The bytes were verified when they were indexed; elc_record_next only reads them. */
-    const struct elc_buffer bytes = {
-        (uint8_t *)(uintptr_t)examples->files[place->file].data + place->offset, place->bytes,
-        place->bytes};
+    const struct elc_buffer bytes = {(uint8_t *)(uintptr_t)examples->files[place->file].data +
+                                         place->offset,
+                                     place->bytes, place->bytes};
     size_t position = 0;
     int got = elc_record_next(&examples->record, &bytes, &position);
     if (got > 0) {

@@ -10,8 +10,8 @@ enum { DROPOUT = 4, LAYER_NORM = 5, GELU = 8, SOFTMAX = 5 };
 static double paper_layer(double h, double i, double s, double heads) {
     double attention = 3 * 2 * h * h + 3 * h + 2 * h * s + (SOFTMAX + DROPOUT + 1) * s * heads +
                        2 * h * s + 2 * h * h + h + DROPOUT * h + h + LAYER_NORM;
-    double feed_forward = 2 * h * i + GELU * i + i + 2 * h * i + h + DROPOUT * h + h +
-                          LAYER_NORM * h;
+    double feed_forward =
+        2 * h * i + GELU * i + i + 2 * h * i + h + DROPOUT * h + h + LAYER_NORM * h;
     return attention + feed_forward;
 }
 
@@ -22,8 +22,8 @@ static double paper_input(const struct elc_config *c, double s) {
 }
 
 static double paper_encoder(const struct elc_config *c, double s) {
-    return c->num_hidden_layers * paper_layer(c->hidden_size, c->intermediate_size, s,
-                                              c->num_attention_heads) +
+    return c->num_hidden_layers *
+               paper_layer(c->hidden_size, c->intermediate_size, s, c->num_attention_heads) +
            paper_input(c, s);
 }
 
@@ -60,10 +60,9 @@ double elc_flops_real(const struct elc_pretrain_config *config, uint64_t n_token
                       uint64_t n_masked) {
     const struct elc_config *d = &config->discriminator, *g = &config->generator;
     double h = d->hidden_size;
-    double forward = real_encoder(d, (double)n_tokens, squares) +
-                     (double)n_tokens * (2 * h * h + 2 * h) +
-                     real_encoder(g, (double)n_tokens, squares) +
-                     (double)n_masked * 2 * g->embedding_size *
-                         ((double)g->hidden_size + (double)g->vocab_size);
+    double forward =
+        real_encoder(d, (double)n_tokens, squares) + (double)n_tokens * (2 * h * h + 2 * h) +
+        real_encoder(g, (double)n_tokens, squares) +
+        (double)n_masked * 2 * g->embedding_size * ((double)g->hidden_size + (double)g->vocab_size);
     return 3 * forward;
 }

@@ -90,12 +90,9 @@ json_t *elc_metrics_train(const struct elc_window *window, const struct elc_prog
         {"disc_loss", ratio(window->disc_loss, n)},
     };
     const struct named rest[] = {
-        {"learning_rate", window->learning_rate},
-        {"grad_norm", ratio(window->grad_norm, n)},
-        {"tokens_per_second", tokens_per_second},
-        {"flops", progress->flops},
-        {"flops_paper", progress->flops_paper},
-        {"seconds", progress->seconds},
+        {"learning_rate", window->learning_rate}, {"grad_norm", ratio(window->grad_norm, n)},
+        {"tokens_per_second", tokens_per_second}, {"flops", progress->flops},
+        {"flops_paper", progress->flops_paper},   {"seconds", progress->seconds},
     };
     int err = object ? set_count(object, "step", progress->step) : ELC_ENOMEM;
     if (!err)

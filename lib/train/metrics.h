@@ -27,7 +27,8 @@ struct elc_progress {
 
 void elc_window_add(struct elc_window *window, const struct elc_pretrain_config *config,
                     const struct elc_pretrain_sums *sums, double grad_norm, double learning_rate);
-/* A new JSON object; NULL: ENOMEM set. `epoch` is texts seen over texts there are (NaN: unknown). */
+/* A new JSON object; NULL: ENOMEM set. `epoch` is texts seen over texts there are (NaN: unknown).
+ */
 json_t *elc_metrics_train(const struct elc_window *window, const struct elc_progress *progress,
                           double epoch, double tokens_per_second);
 json_t *elc_metrics_valid(const struct elc_pretrain_config *config,

@@ -53,6 +53,21 @@ int elc_run_report(struct elc_run *run, json_t *object) {
 
 /* ---- setting up ---- */
 
+/* A corrupted stream holds its masks: a second pass would show the same ones. */
+static int check_one_pass(const struct elc_run *run) {
+    const struct elc_run_options *options = run->options;
+    uint64_t n = elc_examples_count(options->train);
+    uint64_t batch = options->config.train_batch_size;
+    if (elc_examples_header(options->train)->kind != ELC_CORRUPTED || n == 0)
+        return 0;
+    if (options->steps == 0 ? options->epochs == 1 : options->steps <= n / batch)
+        return 0;
+    return elc_fail(ELC_EINVAL,
+                    "%s: %" PRIu64 " masked records are one pass, --%s asks for more "
+                    "(electra-corrupt --epochs makes more)",
+                    elc_examples_name(options->train), n, options->steps ? "steps" : "epochs");
+}
+
 /* How long the run is, from --steps or from --epochs and the size of the input. */
 static int plan(struct elc_run *run) {
     const struct elc_run_options *options = run->options;
@@ -111,7 +126,8 @@ static int make_networks(struct elc_run *run) {
         .pool = run->pool,
     };
     run->checkpoint = (struct elc_checkpoint){
-        .networks = {{"discriminator", &options->config.discriminator, &run->trained[DISCRIMINATOR]},
+        .networks = {{"discriminator", &options->config.discriminator,
+                      &run->trained[DISCRIMINATOR]},
                      {"generator", &options->config.generator, &run->trained[GENERATOR]}},
         .vocab = options->vocab,
         .cased = header->tokenizer.cased,
@@ -129,7 +145,11 @@ static int set_up(struct elc_run *run) {
         .max_length = header->max_length,
         .seed = options->seed,
     };
-    int err = plan(run);
+    int err = elc_run_check_metric(run);
+    if (!err)
+        err = check_one_pass(run);
+    if (!err)
+        err = plan(run);
     if (!err)
         err = elc_pool_new(&run->pool, options->n_threads);
     return err ? err : make_networks(run);
@@ -169,6 +189,8 @@ static int read_batch(struct elc_run *run) {
         err = elc_fail(ELC_EMISMATCH,
                        "%s: holds replacements, where the generator is to draw its own",
                        elc_examples_name(options->train));
+    if (!err)
+        run->data_digest = elc_examples_digest(options->train);
     return err;
 }
 
@@ -257,7 +279,8 @@ static int step(struct elc_run *run) {
     if (!err)
         err = train_batch(run);
     if (err)
-        return err == ELC_ENUMERIC ? elc_context(err, "step %" PRIu64, run->progress.step + 1) : err;
+        return err == ELC_ENUMERIC ? elc_context(err, "step %" PRIu64, run->progress.step + 1)
+                                   : err;
     advance(run, started);
     show_progress(run);
     bool last = run->progress.step == run->steps;
@@ -281,15 +304,18 @@ static bool must_stop(const struct elc_run *run) {
 }
 
 /* After an error of the input the weights are good: keep them. Other errors leave the checkpoint
- * there is. */
+ * there is. An input that ends because the whole pipeline was told to stop is no error. */
 static int end_badly(struct elc_run *run, int err) {
     bool input = err == ELC_ETRUNCATED || err == ELC_EFORMAT;
+    bool stopped = input && run->options->stop && *run->options->stop;
     if (!input || run->progress.step == 0)
-        return err;
+        return stopped ? ELC_RUN_STOPPED : err;
     char message[1024];
     (void)snprintf(message, sizeof message, "%s", elc_error());
     int failed = elc_run_save(run);
-    return failed ? failed : elc_fail((enum elc_err)err, "%s", message);
+    if (failed || stopped)
+        return failed ? failed : ELC_RUN_STOPPED;
+    return elc_fail((enum elc_err)err, "%s", message);
 }
 
 static int go(struct elc_run *run) {
@@ -315,7 +341,7 @@ bool elc_run_is_done(const char *directory) {
     return done;
 }
 
-int elc_run(const struct elc_run_options *options, uint64_t *steps_done, uint64_t *tokens) {
+int elc_run(const struct elc_run_options *options, uint64_t *texts, uint64_t *tokens) {
     struct elc_run run = {.options = options, .metrics_fd = -1, .saved_step = UINT64_MAX};
     run.started_at = run.saved_at = run.window_started_at = elc_run_clock();
     int result = set_up(&run);
@@ -324,8 +350,8 @@ int elc_run(const struct elc_run_options *options, uint64_t *steps_done, uint64_
     const struct elc_progress before = run.progress;
     if (!result)
         result = go(&run);
-    if (steps_done)
-        *steps_done = run.progress.step - before.step;
+    if (texts)
+        *texts = run.progress.n_texts - before.n_texts;
     if (tokens)
         *tokens = run.progress.n_tokens - before.n_tokens;
     tear_down(&run);

@@ -14,8 +14,8 @@
 
 struct elc_run {
     const struct elc_run_options *options;
-    uint64_t steps;    /* the budget */
-    uint64_t n_texts;  /* of the whole run; 0: as many as `steps` need */
+    uint64_t steps;   /* the budget */
+    uint64_t n_texts; /* of the whole run; 0: as many as `steps` need */
     struct elc_pool *pool;
 
     struct elc_table tables[2]; /* discriminator, generator */
@@ -38,8 +38,9 @@ struct elc_run {
     uint64_t metrics_lines;
     struct elc_buffer line;
 
-    uint64_t saved_step; /* of the newest checkpoint; UINT64_MAX: none */
-    double saved_at;     /* seconds, monotonic */
+    uint64_t data_digest; /* of the input up to the last step's texts */
+    uint64_t saved_step;  /* of the newest checkpoint; UINT64_MAX: none */
+    double saved_at;      /* seconds, monotonic */
     double started_at;
     double window_started_at;
     uint64_t window_tokens; /* seen since then */
@@ -58,6 +59,8 @@ int elc_run_begin(struct elc_run *run) ELC_MUST_CHECK;
 int elc_run_mark_done(struct elc_run *run) ELC_MUST_CHECK;
 
 /* validate.c */
+/* ELC_EINVAL for a --metric that validation does not report. */
+int elc_run_check_metric(const struct elc_run *run) ELC_MUST_CHECK;
 int elc_run_validate(struct elc_run *run) ELC_MUST_CHECK;
 
 #endif

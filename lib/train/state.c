@@ -22,10 +22,18 @@ static json_t *settings_json(const struct elc_run *run) {
         object = json_loadb((const char *)text.data, text.len, 0, NULL);
     elc_buffer_free(&text);
     const struct elc_header *header = elc_examples_header(options->train);
-    json_t *own = json_pack("{s:I, s:I, s:I, s:s, s:s}", "seed", (json_int_t)options->seed, "steps",
-                            (json_int_t)run->steps, "max_length", (json_int_t)header->max_length,
-                            "vocabulary", header->vocab.xxh3, "input",
-                            elc_kind_name(header->kind));
+    char valid[17] = "";
+    if (options->valid)
+        (void)snprintf(valid, sizeof valid, "%016" PRIx64, elc_examples_digest(options->valid));
+    json_t *own =
+        json_pack("{s:I, s:I, s:I, s:b, s:I, s:s, s:s, s:I, s:I, s:s, s:s}", "seed",
+                  (json_int_t)options->seed, "steps", (json_int_t)run->steps, "epochs",
+                  (json_int_t)(options->steps ? 0 : options->epochs), "shuffle",
+                  elc_examples_shuffled(options->train), "max_length",
+                  (json_int_t)header->max_length, "vocabulary", header->vocab.xxh3, "input",
+                  elc_kind_name(header->kind), "log_every", (json_int_t)options->log_every,
+                  "valid_every", (json_int_t)(options->valid ? options->valid_every : 0), "valid",
+                  valid, "metric", options->metric ? options->metric : "");
     if (!object || !own || json_object_update(object, own) != 0) {
         elc_fail_memory(0);
         json_decref(object);
@@ -43,7 +51,7 @@ static int compare_settings(const json_t *before, json_t *now) {
         json_t *old = json_object_get(before, key);
         if (old && json_equal(old, value))
             continue;
-        char *was = old ? json_dumps(old, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+        char *was = json_dumps(old, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         char *is = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         int err = elc_fail(ELC_EINVAL,
                            "--resume: this run was started with %s %s, not %s (give the options "
@@ -58,7 +66,7 @@ static int compare_settings(const json_t *before, json_t *now) {
 
 static json_t *state_json(const struct elc_run *run) {
     char digest[17];
-    (void)snprintf(digest, sizeof digest, "%016" PRIx64, elc_examples_digest(run->options->train));
+    (void)snprintf(digest, sizeof digest, "%016" PRIx64, run->data_digest);
     json_t *best = run->has_best ? json_pack("{s:I, s:f}", "step", (json_int_t)run->best_step,
                                              "value", run->best_value)
                                  : json_null();
@@ -74,10 +82,20 @@ static json_t *state_json(const struct elc_run *run) {
 
 /* ---- saving ---- */
 
+static bool is_finite(const struct elc_trained *trained) {
+    for (size_t i = 0; i < trained->table->total; i++)
+        if (!isfinite(trained->values[i]))
+            return false;
+    return true;
+}
+
 int elc_run_save(struct elc_run *run) {
     if (run->saved_step == run->progress.step)
         return 0;
     const struct elc_run_options *options = run->options;
+    if (!is_finite(&run->trained[0]) || !is_finite(&run->trained[1]))
+        return elc_fail(ELC_ENUMERIC, "after step %" PRIu64 " the weights are not finite",
+                        run->progress.step);
     if (fsync(run->metrics_fd) != 0 && errno != EINVAL)
         return elc_fail_errno("%s", run->metrics_path);
     json_t *state = state_json(run);
@@ -95,7 +113,7 @@ int elc_run_save(struct elc_run *run) {
     uint64_t shown = run->has_best ? run->best_step : run->progress.step;
     err = elc_checkpoint_publish(&run->checkpoint, options->directory, shown);
     return err ? err
-               : elc_checkpoint_prune(options->directory, KEEP,
+               : elc_checkpoint_prune(options->directory, run->progress.step, KEEP,
                                       run->has_best ? run->best_step : UINT64_MAX);
 }
 
@@ -108,11 +126,12 @@ int elc_run_mark_done(struct elc_run *run) {
 
 /* ---- beginning ---- */
 
-/* Cuts the file after its first `lines` lines; `*seconds` becomes the "seconds" of the last line that
- * stays and has them. */
+/* Cuts the file after its first `lines` lines; `*seconds` becomes the "seconds" of the last line
+ * that stays and has them. */
 static int cut_metrics(const struct elc_run *run, uint64_t lines, double *seconds) {
     struct elc_map map = {0};
-    int err = elc_map_open(&map, run->metrics_path);
+    /* by the same descriptor: closing another one of this file would give up the lock */
+    int err = elc_map_fd(&map, run->metrics_fd, run->metrics_path);
     if (err)
         return err;
     const char *text = (const char *)map.data;
@@ -168,7 +187,8 @@ static int check_data(struct elc_run *run, const char *digest) {
             return got;
     }
     char now[17];
-    (void)snprintf(now, sizeof now, "%016" PRIx64, elc_examples_digest(train));
+    run->data_digest = elc_examples_digest(train);
+    (void)snprintf(now, sizeof now, "%016" PRIx64, run->data_digest);
     if (strcmp(now, digest ? digest : "") != 0)
         return elc_fail(ELC_EMISMATCH, "--resume: %s is not the input this run was started on",
                         elc_examples_name(train));
@@ -210,7 +230,8 @@ static int resume(struct elc_run *run, uint64_t step) {
     json_decref(state);
     elc_buffer_free(&text);
     if (!err)
-        elc_run_note(run, false, "resumed from %s/checkpoint-%" PRIu64, run->options->directory, step);
+        elc_run_note(run, false, "resumed from %s/checkpoint-%" PRIu64, run->options->directory,
+                     step);
     return err;
 }
 
@@ -230,7 +251,7 @@ int elc_run_begin(struct elc_run *run) {
     if (found < 0)
         return found;
     if (damaged > 0)
-        elc_run_note(run, true, "%s: %zu newer checkpoint(s) are damaged and passed over", directory,
-                     damaged);
+        elc_run_note(run, true, "%s: %zu newer checkpoint(s) are damaged and passed over",
+                     directory, damaged);
     return found ? resume(run, step) : open_metrics(run, 0);
 }

@@ -13,8 +13,7 @@ struct validation {
     struct elc_scored by_frequency; /* the same tokens, rare ones scoring high */
 };
 
-static int score_tokens(struct validation *validation, const struct elc_run *run,
-                        size_t n_tokens) {
+static int score_tokens(struct validation *validation, const struct elc_run *run, size_t n_tokens) {
     const elc_float *logits = elc_pretrain_logits(run->pretrain);
     const uint8_t *labels = elc_pretrain_labels(run->pretrain);
     const uint32_t *ids = elc_pretrain_corrupted(run->pretrain);
@@ -51,15 +50,28 @@ static bool is_better(const char *metric, double value, bool has_best, double be
     return strstr(metric, "loss") ? value < best : value > best;
 }
 
+static const json_t *find_metric(const json_t *object, const char *metric) {
+    char key[64];
+    (void)snprintf(key, sizeof key, "valid_%s", metric);
+    return json_object_get(object, key);
+}
+
+int elc_run_check_metric(const struct elc_run *run) {
+    const char *metric = run->options->metric;
+    const struct elc_pretrain_sums none = {0};
+    json_t *object = elc_metrics_valid(&run->options->config, &none, 0, NAN, NAN);
+    if (!object)
+        return ELC_ENOMEM;
+    bool known = !metric || find_metric(object, metric);
+    json_decref(object);
+    return known ? 0 : elc_fail(ELC_EINVAL, "--metric: '%s' is no metric of validation", metric);
+}
+
 static int note_best(struct elc_run *run, const json_t *object) {
     const char *metric = run->options->metric;
     if (!metric)
         return 0;
-    char key[64];
-    (void)snprintf(key, sizeof key, "valid_%s", metric);
-    const json_t *value = json_object_get(object, key);
-    if (!value)
-        return elc_fail(ELC_EINVAL, "--metric: '%s' is no metric of validation", metric);
+    const json_t *value = find_metric(object, metric);
     if (is_better(metric, json_number_value(value), run->has_best, run->best_value) &&
         json_is_number(value)) {
         run->has_best = true;
