@@ -135,9 +135,18 @@ static bool says(const struct elc_record *map, const char *key, const char *word
            memcmp(field->as.bytes.data, word, strlen(word)) == 0;
 }
 
+/* A number of a frame. Its checksum covers what the number is, not how it is written: of the two
+ * ways of the same length, unsigned and signed, only one is accepted, or a damaged byte could
+ * hide in the difference. */
 static int frame_uint(const struct elc_record *map, const char *key, uint64_t *value) {
-    int got = elc_record_uint(map, key, value);
-    return got == 0 ? elc_fail(ELC_EFORMAT, "key '%s' is missing", key) : got < 0 ? got : 0;
+    const struct elc_field *field = elc_record_find(map, key);
+    if (!field)
+        return elc_fail(ELC_EFORMAT, "key '%s' is missing", key);
+    bool is_signed = field->raw[0] >= 0xd0 && field->raw[0] <= 0xd3;
+    if (field->type != ELC_UINT || is_signed)
+        return elc_fail(ELC_EFORMAT, "key '%s' is not an unsigned integer", key);
+    *value = field->as.uint;
+    return 0;
 }
 
 /* ---- headers ---- */

@@ -364,6 +364,23 @@ static void test_every_bit(void **state) {
     elc_buffer_free(&bytes);
 }
 
+/* No other byte at any place says the same. */
+static void test_every_byte(void **state) {
+    (void)state;
+    struct elc_buffer bytes = {0};
+    read_file(golden, &bytes);
+    for (size_t at = 0; at < bytes.len; at++) {
+        uint8_t right = bytes.data[at];
+        for (unsigned wrong = 0; wrong < 256; wrong++) {
+            bytes.data[at] = (uint8_t)wrong;
+            if (wrong != right && read_all(bytes.data, bytes.len) >= 0)
+                fail_msg("byte %zu is %02x, not %02x, and nobody saw it", at, wrong, right);
+        }
+        bytes.data[at] = right;
+    }
+    elc_buffer_free(&bytes);
+}
+
 /* Bytes put in anywhere, as a stuck buffer would, and bytes left out. */
 static void test_every_gap(void **state) {
     (void)state;
@@ -487,7 +504,7 @@ static void test_hostile_frames(void **state) {
                "count\xff\xa5"
                "bytes\x04\xa4"
                "xxh3\x00\xc4\x04"),
-         "key 'count' is not a whole number"},
+         "key 'count' is not an unsigned integer"},
         {BYTES("\x86\xa5"
                "block\xa4"
                "data\xa5"
@@ -764,15 +781,25 @@ static void test_shard_numbers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),           cmocka_unit_test(test_header_keys),
-        cmocka_unit_test(test_header_refused),   cmocka_unit_test(test_block_closes),
-        cmocka_unit_test(test_record_too_large), cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_every_bit),        cmocka_unit_test(test_every_gap),
-        cmocka_unit_test(test_strangers),        cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_hostile_frames),   cmocka_unit_test(test_hostile_records),
-        cmocka_unit_test(test_too_many_keys),    cmocka_unit_test(test_first),
-        cmocka_unit_test(test_segments),         cmocka_unit_test(test_lost_end),
-        cmocka_unit_test(test_operands),         cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_header_keys),
+        cmocka_unit_test(test_header_refused),
+        cmocka_unit_test(test_block_closes),
+        cmocka_unit_test(test_record_too_large),
+        cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_every_gap),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_hostile_records),
+        cmocka_unit_test(test_too_many_keys),
+        cmocka_unit_test(test_first),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_lost_end),
+        cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_shards),
         cmocka_unit_test(test_shard_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
