@@ -16,6 +16,7 @@ enum {
     LINES_LENGTH = 512, /* defaults of --max-length */
     DOCS_LENGTH = 128,
     LENGTH_LIMIT = 65535,
+    PART_BYTES = 1 << 20, /* see part_end */
 };
 
 struct counts {
@@ -95,14 +96,10 @@ static int keep_record(struct job *job, const struct elc_builder *builder) {
     return err ? err : elc_buffer_append(&job->results, builder->record.data, len);
 }
 
-static void count(struct counts *counts, const struct elc_encoding *encoding, uint32_t unk) {
-    counts->texts++;
+static void count_tokens(struct counts *counts, const struct elc_encoding *encoding, uint32_t unk) {
     counts->tokens += encoding->n;
-    counts->words += encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : 0;
     for (size_t i = 0; i < encoding->n; i++)
         counts->unknown += encoding->ids[i] == unk;
-    counts->cut_texts += encoding->cut > 0;
-    counts->cut_tokens += encoding->cut;
 }
 
 /* --lines: the record of one text. */
@@ -116,28 +113,49 @@ static int make_record(const struct run *run, struct job *job, struct worker *wo
         err = elc_layout_text(&worker->builder, &worker->layout, id, text, encoding);
     if (!err)
         err = keep_record(job, &worker->builder);
-    if (!err)
-        count(&job->counts, encoding, run->vocab->unk);
-    return err;
+    if (err)
+        return err;
+    struct counts *counts = &job->counts;
+    count_tokens(counts, encoding, run->vocab->unk);
+    counts->words += encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : 0;
+    counts->cut_texts += encoding->cut > 0;
+    counts->cut_tokens += encoding->cut;
+    return 0;
+}
+
+/* Where a part of a long line ends, so that no more than that has to be held as an encoding:
+ * behind a space, across which neither words nor characters act on each other. */
+static size_t part_end(const char *text, size_t len, size_t start) {
+    if (len - start <= PART_BYTES)
+        return len;
+    const char *space = memchr(text + start + PART_BYTES, ' ', len - start - PART_BYTES);
+    return space ? (size_t)(space + 1 - text) : len;
 }
 
 /* --docs: the tokens of one line, for the packer. */
 static int keep_tokens(const struct run *run, struct job *job, struct worker *worker,
                        const char *text, size_t len) {
     struct elc_encoding *encoding = &worker->encoding;
+    size_t n_tokens = 0, end;
+    uint32_t n_words = 0;
     int err = repair(run, job, worker, &text, &len);
-    if (!err)
-        err = elc_tokenizer_encode(run->tokenizer, text, len, SIZE_MAX, encoding);
-    size_t bytes = encoding->n * sizeof *encoding->ids;
-    if (!err)
+    for (size_t start = 0; start < len && !err; start = end) {
+        end = part_end(text, len, start);
+        err = elc_tokenizer_encode(run->tokenizer, text + start, end - start, SIZE_MAX, encoding);
+        if (err)
+            break;
+        size_t bytes = encoding->n * sizeof *encoding->ids;
         err = elc_buffer_append(&job->ids, encoding->ids, bytes);
-    if (!err)
-        err = elc_buffer_append(&job->words, encoding->words, bytes);
-    if (!err)
-        err = elc_buffer_append(&job->results, &encoding->n, sizeof encoding->n);
-    if (!err)
-        count(&job->counts, encoding, run->vocab->unk);
-    return err;
+        for (size_t i = 0; i < encoding->n; i++)
+            encoding->words[i] += n_words;
+        if (!err && run->packing.layout.words)
+            err = elc_buffer_append(&job->words, encoding->words, bytes);
+        n_tokens += encoding->n;
+        n_words = encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : n_words;
+        count_tokens(&job->counts, encoding, run->vocab->unk);
+    }
+    job->counts.words += n_words;
+    return err ? err : elc_buffer_append(&job->results, &n_tokens, sizeof n_tokens);
 }
 
 /* The present error is about one line: it ends the run, or with --keep-going is noted, and a
@@ -166,6 +184,7 @@ static int work_job(void *context, void *argument, int number) {
     size_t position = 0, len;
     for (uint64_t i = 0; elc_chunk_line(&job->chunk, &position, &text, &len); i++) {
         uint64_t id = job->chunk.first + i + 1;
+        job->counts.texts++;
         int err = run->docs ? keep_tokens(run, job, worker, text, len)
                             : make_record(run, job, worker, id, text, len);
         if (err)
@@ -200,14 +219,15 @@ static int write_example(void *context, const struct elc_packed *example) {
 
 static int pack_lines(struct run *run, const struct job *job) {
     const uint32_t *ids = (const uint32_t *)(const void *)job->ids.data;
-    const uint32_t *words = (const uint32_t *)(const void *)job->words.data;
+    const uint32_t *words =
+        run->packing.layout.words ? (const uint32_t *)(const void *)job->words.data : NULL;
     const size_t *n_tokens = (const size_t *)(const void *)job->results.data;
     size_t n_lines = job->results.len / sizeof *n_tokens;
     int err = 0;
     for (size_t i = 0; i < n_lines && !err; i++) {
         err = elc_packer_line(run->packer, ids, words, n_tokens[i]);
         ids += n_tokens[i];
-        words += n_tokens[i];
+        words += words ? n_tokens[i] : 0;
     }
     if (!err && job->chunk.ends_operand)
         err = elc_packer_end_document(run->packer);

@@ -30,7 +30,7 @@ enum { ELC_PACK_MIN_LENGTH = 5 }; /* the shortest max_length */
 /* One example; borrowed for the call that shows it. */
 struct elc_packed {
     const uint32_t *ids;
-    const uint32_t *words; /* number of each token's word in the example; 2^32-1 for specials */
+    const uint32_t *words; /* each token's word in the example, 2^32-1 for specials; NULL: unknown */
     const uint32_t *types; /* 0 in [CLS] A [SEP], 1 in B [SEP] */
     size_t n;
     bool pair; /* there is a B */
@@ -44,7 +44,7 @@ int elc_packer_new(struct elc_packer **packer, const struct elc_vocab_id *vocab,
                    uint32_t max_length, uint64_t seed, elc_packed_emit *emit,
                    void *context) ELC_MUST_CHECK;
 /* The next line of the present document, as tokens without specials and the numbers of their
- * words. A line without a token ends the document. */
+ * words (NULL in all calls: not wanted). A line without a token ends the document. */
 int elc_packer_line(struct elc_packer *packer, const uint32_t *ids, const uint32_t *words,
                     size_t n) ELC_MUST_CHECK;
 /* Ends the document; nothing if none has begun. */

@@ -25,6 +25,7 @@ struct elc_packer {
 
     /* The collected lines. */
     uint32_t *ids, *words;
+    bool has_words;
     size_t n, ids_capacity, words_capacity;
     struct piece *pieces;
     size_t n_pieces, pieces_capacity;
@@ -128,7 +129,7 @@ static size_t put_segment(struct elc_packer *packer, struct example_end *end, co
             continue;
         size_t n = piece->len < room - moved ? piece->len : room - moved;
         for (size_t k = piece->start; k < piece->start + n; k++) {
-            if (k > piece->start && packer->words[k] != packer->words[k - 1])
+            if (packer->has_words && k > piece->start && packer->words[k] != packer->words[k - 1])
                 end->word++;
             put(packer, end, packer->ids[k], end->word, b);
         }
@@ -152,7 +153,8 @@ static void tidy(struct elc_packer *packer) {
         return; /* moving would cost more than has been read since */
     packer->n -= used;
     memmove(packer->ids, packer->ids + used, packer->n * sizeof *packer->ids);
-    memmove(packer->words, packer->words + used, packer->n * sizeof *packer->words);
+    if (packer->has_words)
+        memmove(packer->words, packer->words + used, packer->n * sizeof *packer->words);
     for (size_t i = 0; i < kept; i++)
         packer->pieces[i].start -= used;
 }
@@ -179,7 +181,7 @@ static int emit_example(struct elc_packer *packer) {
     packer->example++;
     struct elc_packed example = {
         .ids = packer->example_ids,
-        .words = packer->example_words,
+        .words = packer->has_words ? packer->example_words : NULL,
         .types = packer->example_types,
         .n = end.n,
         .pair = b_kept > 0,
@@ -217,7 +219,9 @@ int elc_packer_line(struct elc_packer *packer, const uint32_t *ids, const uint32
     if (rc < 0)
         return rc;
     memcpy(packer->ids + packer->n, ids, n * sizeof *ids);
-    memcpy(packer->words + packer->n, words, n * sizeof *words);
+    if (words)
+        memcpy(packer->words + packer->n, words, n * sizeof *words);
+    packer->has_words = words != NULL;
     packer->pieces[packer->n_pieces++] = (struct piece){packer->n, n};
     packer->n += n;
     packer->collected += n;

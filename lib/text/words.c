@@ -65,20 +65,19 @@ static inline void word_add(struct word *word, const char *bytes, unsigned len, 
 
 /* One part of a run of combining marks. */
 struct run_part {
-    struct char_part part;
-    size_t place;        /* in the run, before sorting */
-    bool inserted;       /* not the first part of its character */
-    uint32_t start, end; /* its character */
+    uint32_t c, start; /* of its character */
+    uint8_t len;
+    uint8_t combining_class;
+    bool mark, alone;
+    bool inserted; /* not the first part of its character */
 };
 
-static int make_ready(struct word_reader *reader, const struct char_part *part, uint32_t start,
+static int make_ready(struct word_reader *reader, uint32_t c, bool alone, uint32_t start,
                       uint32_t end) {
-    if (part->mark)
-        return 0;
     int rc = elc_grow(&reader->ready, &reader->ready_capacity, reader->ready_n + 1,
                       sizeof *reader->ready);
     if (rc == 0)
-        reader->ready[reader->ready_n++] = (struct ready_char){part->c, part->alone, start, end};
+        reader->ready[reader->ready_n++] = (struct ready_char){c, alone, start, end};
     return rc;
 }
 
@@ -122,24 +121,36 @@ static int find_run(struct word_reader *reader, size_t position, size_t *run_sta
     return rc;
 }
 
-/* Appends a character's marks to the run; its base, if it has one, opens the run. */
+/* Appends a character's marks to the run. */
 static int add_to_run(struct word_reader *reader, size_t *n, const struct char_part *parts,
-                      int n_parts, uint32_t start, uint32_t end) {
-    int rc = elc_grow(&reader->run, &reader->run_capacity, 2 * (*n + (size_t)n_parts),
-                      sizeof *reader->run);
-    for (int i = 0; i < n_parts && rc == 0; i++)
-        if (parts[i].combining_class != 0) {
-            reader->run[*n] = (struct run_part){parts[i], *n, i > 0, start, end};
-            ++*n;
-        }
+                      int n_parts, uint32_t start, unsigned len) {
+    int rc =
+        elc_grow(&reader->run, &reader->run_capacity, 2 * (*n + CHAR_PARTS), sizeof *reader->run);
+    for (int i = 0; i < n_parts && rc == 0; i++) {
+        if (parts[i].combining_class == 0)
+            continue;
+        reader->run[(*n)++] = (struct run_part){
+            .c = parts[i].c,
+            .start = start,
+            .len = (uint8_t)len,
+            .combining_class = parts[i].combining_class,
+            .mark = parts[i].mark,
+            .alone = parts[i].alone,
+            .inserted = i > 0,
+        };
+    }
     return rc;
 }
 
-static int canonical_order(const void *a, const void *b) {
-    const struct run_part *x = a, *y = b;
-    if (x->part.combining_class != y->part.combining_class)
-        return x->part.combining_class < y->part.combining_class ? -1 : 1;
-    return x->place < y->place ? -1 : 1;
+/* Canonical order: by class, equal ones as they stand. (A counting sort.) */
+static void order_parts(struct run_part *sorted, const struct run_part *parts, size_t n) {
+    size_t places[257] = {0};
+    for (size_t i = 0; i < n; i++)
+        places[parts[i].combining_class + 1]++;
+    for (int class = 0; class < 256; class ++)
+        places[class + 1] += places[class];
+    for (size_t i = 0; i < n; i++)
+        sorted[places[parts[i].combining_class]++] = parts[i];
 }
 
 /* Sorts the run and makes ready what stays of it. As in the reference, places in the text are
@@ -147,8 +158,7 @@ static int canonical_order(const void *a, const void *b) {
 static int sort_run(struct word_reader *reader, size_t n, uint32_t base_start, uint32_t base_end) {
     const struct run_part *original = reader->run;
     struct run_part *sorted = reader->run + n;
-    memcpy(sorted, original, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, canonical_order);
+    order_parts(sorted, original, n);
     uint32_t start = base_start, end = base_end;
     size_t next = 0;
     int rc = 0;
@@ -157,10 +167,11 @@ static int sort_run(struct word_reader *reader, size_t n, uint32_t base_start, u
             while (original[next].inserted)
                 next++;
             start = original[next].start;
-            end = original[next].end;
+            end = start + original[next].len;
             next++;
         }
-        rc = make_ready(reader, &sorted[i].part, start, end);
+        if (!sorted[i].mark)
+            rc = make_ready(reader, sorted[i].c, sorted[i].alone, start, end);
     }
     return rc;
 }
@@ -185,10 +196,11 @@ static int order_run(struct word_reader *reader, size_t position) {
             base_end = (uint32_t)(at + len);
         if (starter && at >= position) { /* the base is still to come, before its marks */
             for (int i = 0; i < n_parts && parts[i].combining_class == 0 && rc == 0; i++)
-                rc = make_ready(reader, &parts[i], base_start, base_end);
+                if (!parts[i].mark)
+                    rc = make_ready(reader, parts[i].c, parts[i].alone, (uint32_t)at, base_end);
         }
         if (rc == 0)
-            rc = add_to_run(reader, &n, parts, n_parts, (uint32_t)at, (uint32_t)(at + len));
+            rc = add_to_run(reader, &n, parts, n_parts, (uint32_t)at, len);
         at += len;
     }
     if (rc == 0)
@@ -210,7 +222,8 @@ static int expand(struct word_reader *reader) {
             return order_run(reader, reader->position);
     uint32_t start = (uint32_t)reader->position;
     for (int i = 0; i < n && rc == 0; i++)
-        rc = make_ready(reader, &parts[i], start, start + len);
+        if (!parts[i].mark)
+            rc = make_ready(reader, parts[i].c, parts[i].alone, start, start + len);
     reader->position += len;
     return rc;
 }
