@@ -90,6 +90,7 @@ double elc_clip_factor(double norm, double max_norm) {
 struct update {
     const struct elc_trained *trained;
     elc_float factor, rate, beta1, beta2, epsilon, weight_decay;
+    elc_float rest1, rest2;               /* 1 − beta1 and 1 − beta2, rounded once */
     elc_float m_correction, v_correction; /* 1 without bias correction */
 };
 
@@ -98,12 +99,13 @@ static void update_range(const struct update *u, size_t begin, size_t end, elc_f
     elc_float *restrict g = u->trained->gradients;
     elc_float *restrict m = u->trained->m;
     elc_float *restrict v = u->trained->v;
-    const elc_float beta1 = u->beta1, beta2 = u->beta2, rate = u->rate, factor = u->factor;
+    const elc_float beta1 = u->beta1, beta2 = u->beta2, rest1 = u->rest1, rest2 = u->rest2;
+    const elc_float rate = u->rate, factor = u->factor;
     const elc_float epsilon = u->epsilon, mc = u->m_correction, vc = u->v_correction;
     for (size_t i = begin; i < end; i++) {
         elc_float gradient = g[i] * factor;
-        m[i] = beta1 * m[i] + (1 - beta1) * gradient;
-        v[i] = beta2 * v[i] + (1 - beta2) * gradient * gradient;
+        m[i] = beta1 * m[i] + rest1 * gradient;
+        v[i] = beta2 * v[i] + rest2 * gradient * gradient;
         elc_float root = (elc_float)(sizeof(elc_float) == sizeof(float) ? sqrtf((float)(v[i] * vc))
                                                                         : sqrt(v[i] * vc));
         w[i] -= rate * (m[i] * mc / (root + epsilon) + decay * w[i]);
@@ -139,6 +141,8 @@ void elc_adam_update(struct elc_pool *pool, const struct elc_trained *trained,
         .rate = (elc_float)learning_rate,
         .beta1 = (elc_float)adam->beta1,
         .beta2 = (elc_float)adam->beta2,
+        .rest1 = (elc_float)(1 - adam->beta1),
+        .rest2 = (elc_float)(1 - adam->beta2),
         .epsilon = (elc_float)adam->epsilon,
         .weight_decay = (elc_float)adam->weight_decay,
         .m_correction = 1,
