@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "electra/json.h"
+#include "electra/random.h"
 #include "electra/render.h"
 
 #define BYTES(literal) literal, sizeof(literal) - 1
@@ -256,6 +258,43 @@ static void test_header(void **state) {
     elc_buffer_free(&again);
 }
 
+/* Any well-formed record, however odd, has a line; and what is read from the line has the same. */
+static void test_mutations(void **state) {
+    (void)state;
+    struct elc_random random;
+    elc_random_init(&random, 1, 0, 0, 0);
+    unsigned n_records = 0;
+    for (unsigned i = 0; i < 100000; i++) {
+        size_t twin = elc_random_below(&random, sizeof twins / sizeof *twins);
+        size_t len = twins[twin].len, position = 0;
+        struct elc_buffer bytes = {malloc(len), len, len}, line = {0}, read = {0}, again = {0};
+        struct elc_record record;
+        struct elc_header header;
+        assert_non_null(bytes.data);
+        memcpy(bytes.data, twins[twin].bytes, len);
+        for (unsigned k = 0; k < 3; k++)
+            bytes.data[elc_random_below(&random, len)] = (uint8_t)elc_random_u32(&random);
+        if (elc_record_next(&record, &bytes, &position) == 1) {
+            assert_int_equal(elc_json_from_record(&line, &record, &options), 0);
+            const char *text = (const char *)line.data;
+            assert_ptr_equal(memchr(text, '\n', line.len), text + line.len - 1);
+            if (elc_json_parse(&read, &header, text, line.len, &options) == 0) {
+                n_records++;
+                position = 0;
+                assert_int_equal(elc_record_next(&record, &read, &position), 1);
+                assert_int_equal(elc_json_from_record(&again, &record, &options), 0);
+                assert_int_equal(again.len, line.len);
+                assert_memory_equal(again.data, line.data, line.len);
+            }
+        }
+        elc_buffer_free(&bytes);
+        elc_buffer_free(&line);
+        elc_buffer_free(&read);
+        elc_buffer_free(&again);
+    }
+    assert_true(n_records > 1000);
+}
+
 /* ---- TSV, text, HTML ---- */
 
 static void assert_buffer(struct elc_buffer *buffer, const char *expected) {
@@ -307,7 +346,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins),  cmocka_unit_test(test_digits),
         cmocka_unit_test(test_tokens), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_header), cmocka_unit_test(test_render),
+        cmocka_unit_test(test_header), cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_render),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
