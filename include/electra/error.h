@@ -24,6 +24,7 @@ enum elc_err {
     ELC_ENOMEM = -6,    /* out of memory */
     ELC_EINVAL = -7,    /* an argument or option that cannot work */
     ELC_ENUMERIC = -8,  /* a number that is not finite where it must be */
+    ELC_ESTOPPED = -9,  /* told to stop while waiting */
 };
 
 #if defined(__GNUC__)

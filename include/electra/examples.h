@@ -33,6 +33,8 @@ enum elc_examples_order {
  * corrupted are refused, and segments of different lengths. */
 int elc_examples_open(struct elc_examples **examples, char *const *paths, size_t n_paths,
                       enum elc_examples_order order, uint64_t seed, bool force) ELC_MUST_CHECK;
+/* ELC_LIVE: from now on waiting for input ends with ELC_ESTOPPED once this flag is set. */
+void elc_examples_stop_when(struct elc_examples *examples, const volatile sig_atomic_t *stop);
 void elc_examples_close(struct elc_examples *examples);
 
 const struct elc_header *elc_examples_header(const struct elc_examples *examples);

@@ -2,6 +2,7 @@
 #ifndef ELECTRA_FILE_H
 #define ELECTRA_FILE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,9 @@ extern "C" {
 struct elc_input {
     int fd;
     const char *name; /* for messages: the path, or "standard input"; borrowed */
+    /* NULL after elc_input_open; or a flag, set by a signal handler, that ends reads that wait and
+     * those that follow with ELC_ESTOPPED. */
+    const volatile sig_atomic_t *stop;
 };
 int elc_input_open(struct elc_input *input, const char *path) ELC_MUST_CHECK;
 /* Up to `len` bytes, fewer only at the end of input. The number read, or a negative error. */

@@ -119,6 +119,8 @@ int elc_reader_next(struct elc_reader *reader, struct elc_block *block) ELC_MUST
 const struct elc_header *elc_reader_header(const struct elc_reader *reader);
 /* The operand being read, for messages: "corpus.els" or "standard input". */
 const char *elc_reader_name(const struct elc_reader *reader);
+/* From now on a read that waits ends with ELC_ESTOPPED once this flag, borrowed, is set. */
+void elc_reader_stop_when(struct elc_reader *reader, const volatile sig_atomic_t *stop);
 /* Keeps only every `n`-th block, the `k`-th first (1 ≤ k ≤ n), counted over all operands; the
  * others are read and checked but not returned. Headers then name the shard, and blocks keep
  * their `first`. A stream that is a shard already is ELC_EMISMATCH. Before the first event. */

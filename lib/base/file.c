@@ -20,10 +20,10 @@ enum { PENDING_BYTES = 256 * 1024 };
 
 int elc_input_open(struct elc_input *input, const char *path) {
     if (strcmp(path, "-") == 0) {
-        *input = (struct elc_input){STDIN_FILENO, "standard input"};
+        *input = (struct elc_input){STDIN_FILENO, "standard input", NULL};
         return 0;
     }
-    *input = (struct elc_input){-1, path};
+    *input = (struct elc_input){-1, path, NULL};
     input->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (input->fd < 0)
         return elc_fail_errno("%s", path);
@@ -36,8 +36,24 @@ int elc_input_open(struct elc_input *input, const char *path) {
     return 0;
 }
 
+/* Waits for something to read, or the flag. A signal that comes just before poll does not wake it,
+ * so that it has to look up from time to time. */
+static int wait_unless_stopped(const struct elc_input *input) {
+    enum { LOOK_UP_MS = 100 };
+    struct pollfd wait = {.fd = input->fd, .events = POLLIN};
+    while (!*input->stop) {
+        int ready = poll(&wait, 1, LOOK_UP_MS);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return 0; /* if something is wrong, read says what */
+    }
+    return elc_fail(ELC_ESTOPPED, "%s: told to stop", input->name);
+}
+
 long long elc_input_read_some(struct elc_input *input, void *bytes, size_t len) {
     while (true) {
+        int err = input->stop ? wait_unless_stopped(input) : 0;
+        if (err)
+            return err;
         ssize_t got = read(input->fd, bytes, len);
         if (got >= 0)
             return got;
@@ -290,7 +306,7 @@ int elc_map_fd(struct elc_map *map, int fd, const char *name) {
     if (fstat(fd, &status) != 0)
         return elc_fail_errno("%s", name);
     if (!S_ISREG(status.st_mode) || status.st_size == 0) {
-        struct elc_input input = {fd, name};
+        struct elc_input input = {fd, name, NULL};
         return read_whole(map, &input);
     }
     void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

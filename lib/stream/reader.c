@@ -55,6 +55,10 @@ int elc_reader_new_memory(struct elc_reader **reader, const void *bytes, size_t 
     return 0;
 }
 
+void elc_reader_stop_when(struct elc_reader *reader, const volatile sig_atomic_t *stop) {
+    reader->source.stop = reader->source.input.stop = stop;
+}
+
 int elc_reader_shard(struct elc_reader *reader, uint64_t k, uint64_t n) {
     if (k < 1 || k > n)
         return elc_fail(ELC_EINVAL, "shard %llu/%llu is not K/N with 1 ≤ K ≤ N",

@@ -22,6 +22,7 @@ static int open_next(struct elc_source *source) {
         source->io_failed = true;
         return err;
     }
+    source->input.stop = source->stop;
     source->name = source->input.name;
     source->is_open = source->opened_new = true;
     return 1;

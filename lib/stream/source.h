@@ -9,10 +9,11 @@ struct elc_source {
     size_t n_paths, next_path;
     struct elc_input input;
     bool is_open;
-    bool is_memory;   /* there are no operands: `data` is all there is, and borrowed */
-    bool opened_new;  /* nothing of the open operand has been read yet */
-    bool io_failed;   /* the error's message names the operand already */
-    const char *name; /* of the operand that the last bytes came from */
+    bool is_memory;  /* there are no operands: `data` is all there is, and borrowed */
+    bool opened_new; /* nothing of the open operand has been read yet */
+    const volatile sig_atomic_t *stop; /* of every operand; see electra/file.h */
+    bool io_failed;                    /* the error's message names the operand already */
+    const char *name;                  /* of the operand that the last bytes came from */
     struct elc_buffer buffer;
     const uint8_t *data; /* what waits to be taken: in the buffer, or in memory */
     size_t len;

@@ -276,6 +276,11 @@ int elc_examples_open(struct elc_examples **examples_out, char *const *paths, si
     return 0;
 }
 
+void elc_examples_stop_when(struct elc_examples *examples, const volatile sig_atomic_t *stop) {
+    if (examples->reader)
+        elc_reader_stop_when(examples->reader, stop);
+}
+
 void elc_examples_close(struct elc_examples *examples) {
     if (!examples)
         return;

@@ -307,8 +307,8 @@ static bool must_stop(const struct elc_run *run) {
  * there is. An input that ends because the whole pipeline was told to stop is no error. */
 static int end_badly(struct elc_run *run, int err) {
     bool input = err == ELC_ETRUNCATED || err == ELC_EFORMAT;
-    bool stopped = input && run->options->stop && *run->options->stop;
-    if (!input || run->progress.step == 0)
+    bool stopped = run->options->stop && *run->options->stop && (input || err == ELC_ESTOPPED);
+    if (run->progress.step == 0 || !(input || stopped))
         return stopped ? ELC_RUN_STOPPED : err;
     char message[1024];
     (void)snprintf(message, sizeof message, "%s", elc_error());
@@ -344,6 +344,7 @@ bool elc_run_is_done(const char *directory) {
 int elc_run(const struct elc_run_options *options, uint64_t *texts, uint64_t *tokens) {
     struct elc_run run = {.options = options, .metrics_fd = -1, .saved_step = UINT64_MAX};
     run.started_at = run.saved_at = run.window_started_at = elc_run_clock();
+    elc_examples_stop_when(options->train, options->stop);
     int result = set_up(&run);
     if (!result)
         result = elc_run_begin(&run);
@@ -355,5 +356,5 @@ int elc_run(const struct elc_run_options *options, uint64_t *texts, uint64_t *to
     if (tokens)
         *tokens = run.progress.n_tokens - before.n_tokens;
     tear_down(&run);
-    return result;
+    return result == ELC_ESTOPPED ? ELC_RUN_STOPPED : result;
 }

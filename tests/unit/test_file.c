@@ -430,6 +430,36 @@ static void waiting_is_seen_beforehand(void **state) {
     elc_input_close(&input);
 }
 
+static volatile sig_atomic_t told_to_stop;
+
+static void stop(int signal_number) {
+    told_to_stop = signal_number;
+}
+
+/* Without restarting the read, and without missing a signal that comes before it. */
+static void waiting_ends_when_told_to(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART}, before;
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    struct elc_input input = {ends[0], "pipe", &told_to_stop};
+    char byte;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(elc_input_read_some(&input, &byte, 1), 1);
+    alarm(1);
+    assert_int_equal(elc_input_read(&input, &byte, 1), ELC_ESTOPPED);
+    assert_string_equal(elc_error(), "pipe: told to stop");
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(elc_input_read_some(&input, &byte, 1), ELC_ESTOPPED);
+    told_to_stop = 0;
+    assert_int_equal(elc_input_read_some(&input, &byte, 1), 1);
+    close(ends[1]);
+    assert_int_equal(elc_input_read_some(&input, &byte, 1), 0); /* the end is no reason to wait */
+    sigaction(SIGALRM, &before, NULL);
+    elc_input_close(&input);
+}
+
 /* ---- the rest ---- */
 
 static void files_are_replaced_in_place(void **state) {
@@ -493,6 +523,7 @@ int main(void) {
         cmocka_unit_test(files_of_unknown_size_are_read_whole),
         WITH_SCRATCH(what_cannot_be_read_is_named),
         cmocka_unit_test(waiting_is_seen_beforehand),
+        cmocka_unit_test(waiting_ends_when_told_to),
         WITH_SCRATCH(files_are_replaced_in_place),
         WITH_SCRATCH(spools_have_no_name),
         cmocka_unit_test(paths_are_joined_by_one_slash),
