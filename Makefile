@@ -122,8 +122,11 @@ NOT_SANITIZED := tests/cli/install.bats tests/cli/demo.bats
 TEST_TIMEOUT ?= $(if $(filter release,$(FLAVOUR)),600,3600)
 SUITES = $(if $(filter release,$(FLAVOUR)),$(BATS) $(LINT),$(filter-out $(NOT_SANITIZED),$(BATS))) \
 	$(UNITS) $(GRADIENTS)
+# The thread sanitizer of gcc 12 cannot live with every layout of memory.
+FIXED_LAYOUT = $(if $(filter tsan,$(FLAVOUR)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
 test: all units
-	@BIN=$(abspath $(BUILD)/bin) JOBS=$(JOBS) TEST_TIMEOUT=$(TEST_TIMEOUT) tests/run $(SUITES)
+	@BIN=$(abspath $(BUILD)/bin) JOBS=$(JOBS) TEST_TIMEOUT=$(TEST_TIMEOUT) \
+		$(FIXED_LAYOUT) tests/run $(SUITES)
 
 # What pkg-config says is read with this file: after an installation, make reads it again. What is
 # compiled first is compiled side by side.
@@ -156,7 +159,7 @@ demo: ## text in, an ELECTRA trained, text scored (four minutes); installs what 
 	$(AGAIN) all
 	+@$(MAKE) --no-print-directory -C pipelines/demo BIN=$(abspath $(BUILD)/bin)
 
-bench: all ## speed of every program on this machine
+bench: all ## the speed of the programs, beside the Python stack where it is installed
 	@BIN=$(abspath $(BUILD)/bin) tests/bench/run
 
 deps: ## install what building, testing and the demo need (apt-get)

@@ -24,7 +24,7 @@ setup_file() {
         cmp "$page" "share/man/man${page##*.}/$(basename "$page")"
     done
     bin/electra-view --version
-    ! grep -r "$BATS_TEST_TMPDIR" lib/pkgconfig
+    run ! grep -r "$BATS_TEST_TMPDIR" lib/pkgconfig
 }
 
 @test "uninstall removes every file of install, and no other" {
@@ -39,7 +39,7 @@ setup_file() {
 @test "another PREFIX compiles nothing again" {
     run_make all
     run_make install DESTDIR="$PWD/dest" PREFIX=/else -n >commands
-    ! grep -E -- ' -c -o ' commands
+    run ! grep -E -- ' -c -o ' commands
 }
 
 @test "a program is built against the installed library with pkg-config, and runs" {
