@@ -24,15 +24,8 @@ typedef double elc_float;
 typedef float elc_float;
 #endif
 
-/* Rows go through the matrix products in tiles of exactly this many, the last one filled up with
- * rows that nobody reads. The product of a row then has the same bits whatever its neighbours
- * and however many there are: BLAS kernels round rows differently at the edges of a matrix, and
- * in small matrices. 96 is a multiple of every kernel's own block (4, 6, 8, 12, 16, 24, 32, 48).
- * Buffers of rows have room for elc_padded_rows(T) rows. */
+/* How many rows a batch is a multiple of, roughly, to be worked on in full tiles. */
 enum { ELC_TILE_ROWS = 96 };
-static inline size_t elc_padded_rows(size_t n_rows) {
-    return (n_rows + ELC_TILE_ROWS - 1) / ELC_TILE_ROWS * ELC_TILE_ROWS;
-}
 
 /* ---- matrix products (gemm.c: the one place that knows of BLAS) ---- */
 
@@ -44,6 +37,12 @@ enum elc_transpose { ELC_PLAIN, ELC_TRANSPOSED };
 void elc_gemm(enum elc_transpose transpose_a, enum elc_transpose transpose_b, size_t m, size_t n,
               size_t k, elc_float alpha, const elc_float *a, size_t lda, const elc_float *b,
               size_t ldb, elc_float beta, elc_float *c, size_t ldc);
+
+/* y = x·Wᵀ + b for rows of x [n_rows, n_in], W [n_out, n_in], b [n_out] or NULL (linear.c). The
+ * bits of a row of y depend on that row of x alone, not on its place, the other rows or their
+ * number. */
+void elc_linear(elc_float *y, size_t ld_y, const elc_float *x, size_t ld_x, const elc_float *weight,
+                size_t ld_weight, const elc_float *bias, size_t n_rows, size_t n_out, size_t n_in);
 
 /* ---- functions of one variable, over arrays (vector.c) ----
  *
@@ -69,11 +68,8 @@ elc_float elc_dot(const elc_float *x, const elc_float *y, size_t n);
 void elc_axpy(elc_float *y, elc_float a, const elc_float *x, size_t n);
 /* y *= x */
 void elc_multiply(elc_float *y, const elc_float *x, size_t n);
-/* y = residual + factors·(y + bias), `factors` NULL standing for ones. */
-void elc_add_residual(elc_float *y, const elc_float *bias, const elc_float *factors,
-                      const elc_float *residual, size_t n);
-/* Adds `bias` [n] to each of the rows of x. */
-void elc_add_bias(elc_float *x, size_t ld, const elc_float *bias, size_t n_rows, size_t n);
+/* y = residual + factors·y, `factors` NULL standing for ones. */
+void elc_add_residual(elc_float *y, const elc_float *factors, const elc_float *residual, size_t n);
 
 #ifdef __cplusplus
 }

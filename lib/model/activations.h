@@ -1,16 +1,20 @@
 /* Inside the networks: the memory of a pass, and what the passes share.
  *
  * Everything but attention works on rows, and nothing in a row depends on other rows. So a layer
- * is two parallel loops: one over (text, head) for attention, one over tiles of ELC_TILE_ROWS rows
- * for all the rest, from the attention's output to the next layer's queries, keys and values,
- * while the tile is in cache. Backward is the same two loops in reverse and a third over tiles of
- * the weights' gradients.
+ * is two parallel loops: one over (text, head) for attention, one over tiles of rows for all the
+ * rest, from the attention's output to the next layer's queries, keys and values, while the tile is
+ * in cache. Backward is the same two loops in reverse and a third over tiles of the weights'
+ * gradients.
  */
 #ifndef ELECTRA_MODEL_ACTIVATIONS_H
 #define ELECTRA_MODEL_ACTIVATIONS_H
 
 #include "electra/encoder.h"
 #include "electra/nn.h"
+
+/* Rows of a tile: in the forward pass as many as leave two rows-by-F matrices in cache, backward as
+ * many as BLAS needs to be at its best. */
+enum { ELC_FORWARD_ROWS = 48, ELC_BACKWARD_ROWS = 96 };
 
 /* Which network a random number belongs to. */
 enum { ELC_SITE_DISCRIMINATOR, ELC_SITE_GENERATOR };
@@ -30,10 +34,10 @@ struct elc_layer_activations {
 
 /* Memory of one worker for the tile or head at hand. */
 struct elc_worker_memory {
-    elc_float *product; /* [ELC_TILE_ROWS, max(H, E)] */
-    elc_float *middle;  /* [ELC_TILE_ROWS, H] between attention and feed-forward */
-    elc_float *inner;   /* [ELC_TILE_ROWS, F] */
-    elc_float *active;  /* [ELC_TILE_ROWS, F] */
+    elc_float *product; /* [ELC_FORWARD_ROWS, max(H, E)] */
+    elc_float *middle;  /* [ELC_FORWARD_ROWS, H] between attention and feed-forward */
+    elc_float *inner;   /* [ELC_FORWARD_ROWS, F] */
+    elc_float *active;  /* [ELC_FORWARD_ROWS, F] */
     elc_float *factors; /* [max(H, E)] of dropout */
     elc_float *attention;
 };
@@ -92,21 +96,22 @@ void elc_activations_free(struct elc_activations *activations);
  * lay memory out once to know its size, and again to have it. */
 elc_float *elc_carve(elc_float *block, size_t *used, size_t n);
 
-/* Rows of tile number `tile` that exist. */
-static inline size_t elc_tile_rows(size_t n_rows, size_t tile) {
-    const size_t first = tile * ELC_TILE_ROWS;
-    return n_rows - first < ELC_TILE_ROWS ? n_rows - first : ELC_TILE_ROWS;
+/* A tile of rows: number `item` of those that n_rows rows are cut into. */
+struct elc_tile {
+    size_t first, n;
+};
+static inline size_t elc_tiles(size_t n_rows, size_t tile_rows) {
+    return (n_rows + tile_rows - 1) / tile_rows;
 }
-static inline size_t elc_tiles(size_t n_rows) {
-    return elc_padded_rows(n_rows) / ELC_TILE_ROWS;
+static inline struct elc_tile elc_tile(size_t item, size_t n_rows, size_t tile_rows) {
+    const size_t first = item * tile_rows;
+    return (struct elc_tile){first, n_rows - first < tile_rows ? n_rows - first : tile_rows};
 }
 
-/* y = x·Wᵀ for one tile of rows, without the bias. */
-void elc_tile_forward(elc_float *y, size_t ld_y, const elc_float *x, size_t ld_x,
-                      const elc_float *weight, size_t n_out, size_t n_in);
-/* d_x = d_y·W + beta·d_x for one tile of rows. */
-void elc_tile_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
-                       const elc_float *weight, size_t n_out, size_t n_in, elc_float beta);
+/* d_x[n, n_in] = d_y[n, n_out]·W + beta·d_x for n rows. */
+void elc_rows_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
+                       const elc_float *weight, size_t n, size_t n_out, size_t n_in,
+                       elc_float beta);
 
 /* The dropout of rows at one site, asked for in ascending order. */
 struct elc_row_dropout {

@@ -8,20 +8,20 @@ static int head_tile(void *context, size_t item, int worker) {
     const struct elc_config *config = &pass->weights->config;
     const struct elc_discriminator_head *head = &pass->weights->discriminator;
     struct elc_activations *a = pass->a;
-    const size_t h = config->hidden_size, first = item * ELC_TILE_ROWS;
-    const size_t n = elc_tile_rows(pass->batch->n_tokens, item);
-    elc_float *inner = a->head_inner + first * h, *active = a->workers[worker].product;
-    elc_tile_forward(inner, h, a->hidden + first * h, h, head->dense.weight, h, h);
-    elc_add_bias(inner, h, head->dense.bias, n, h);
-    elc_activate(active, inner, n * h, config->hidden_act);
-    for (size_t i = 0; i < n; i++)
-        a->logits[first + i] = elc_dot(active + i * h, head->dense_prediction.weight, h) +
-                               *head->dense_prediction.bias;
+    const size_t h = config->hidden_size;
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    elc_float *inner = a->head_inner + tile.first * h, *active = a->workers[worker].product;
+    elc_linear(inner, h, a->hidden + tile.first * h, h, head->dense.weight, h, head->dense.bias,
+               tile.n, h, h);
+    elc_activate(active, inner, tile.n * h, config->hidden_act);
+    elc_linear(a->logits + tile.first, 1, active, h, head->dense_prediction.weight, h,
+               head->dense_prediction.bias, tile.n, 1, h);
     return 0;
 }
 
 int elc_discriminator_head(struct elc_pass *pass) {
-    return elc_parallel_for(pass->pool, elc_tiles(pass->batch->n_tokens), head_tile, pass);
+    return elc_parallel_for(pass->pool, elc_tiles(pass->batch->n_tokens, ELC_FORWARD_ROWS),
+                            head_tile, pass);
 }
 
 int elc_discriminator_forward(const elc_float **logits, struct elc_workspace *workspace,
@@ -57,17 +57,18 @@ static int head_tile_backward(void *context, size_t item, int worker) {
     const struct elc_weights *weights = backward->pass->weights;
     const struct elc_discriminator_head *head = &weights->discriminator;
     struct elc_activations *a = backward->pass->a;
-    const size_t h = weights->config.hidden_size, first = item * ELC_TILE_ROWS;
-    const size_t n = elc_tile_rows(backward->pass->batch->n_tokens, item);
-    for (size_t row = first; row < first + n; row++) {
+    const size_t h = weights->config.hidden_size;
+    const struct elc_tile tile = elc_tile(item, backward->pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const size_t at = tile.first * h;
+    for (size_t row = tile.first; row < tile.first + tile.n; row++) {
         elc_float *d = a->d_output + row * h;
         memset(d, 0, h * sizeof *d);
         elc_axpy(d, backward->d_logits[row], head->dense_prediction.weight, h);
     }
-    elc_activate_backward(a->d_output + first * h, a->active + first * h, a->head_inner + first * h,
-                          n * h, weights->config.hidden_act);
-    elc_tile_backward(a->d_hidden + first * h, h, a->d_output + first * h, h, head->dense.weight, h,
-                      h, 0);
+    elc_activate_backward(a->d_output + at, a->active + at, a->head_inner + at, tile.n * h,
+                          weights->config.hidden_act);
+    elc_rows_backward(a->d_hidden + at, h, a->d_output + at, h, head->dense.weight, tile.n, h, h,
+                      0);
     return 0;
 }
 
@@ -76,7 +77,8 @@ int elc_discriminator_head_backward(struct elc_pass *pass, const elc_float *d_lo
     const struct elc_discriminator_head *d = &pass->gradients->discriminator;
     const size_t t = pass->batch->n_tokens, h = pass->weights->config.hidden_size;
     struct head_backward backward = {pass, d_logits};
-    int err = elc_parallel_for(pass->pool, elc_tiles(t), head_tile_backward, &backward);
+    int err = elc_parallel_for(pass->pool, elc_tiles(t, ELC_BACKWARD_ROWS), head_tile_backward,
+                               &backward);
     if (err)
         return err;
     const struct elc_weight_gradient gradients[] = {

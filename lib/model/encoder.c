@@ -5,16 +5,10 @@
 
 /* ---- what forward and backward share ---- */
 
-void elc_tile_forward(elc_float *y, size_t ld_y, const elc_float *x, size_t ld_x,
-                      const elc_float *weight, size_t n_out, size_t n_in) {
-    elc_gemm(ELC_PLAIN, ELC_TRANSPOSED, ELC_TILE_ROWS, n_out, n_in, 1, x, ld_x, weight, n_in, 0, y,
-             ld_y);
-}
-
-void elc_tile_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
-                       const elc_float *weight, size_t n_out, size_t n_in, elc_float beta) {
-    elc_gemm(ELC_PLAIN, ELC_PLAIN, ELC_TILE_ROWS, n_in, n_out, 1, d_y, ld_y, weight, n_in, beta,
-             d_x, ld_x);
+void elc_rows_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
+                       const elc_float *weight, size_t n, size_t n_out, size_t n_in,
+                       elc_float beta) {
+    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, n_in, n_out, 1, d_y, ld_y, weight, n_in, beta, d_x, ld_x);
 }
 
 /* The text that a row belongs to. */
@@ -48,29 +42,24 @@ const elc_float *elc_row_factors(struct elc_row_dropout *dropout, size_t row, si
 
 /* ---- rows ---- */
 
-/* What to do with the rows of a tile that exist. */
-struct tile {
-    size_t first, n;
-    struct elc_worker_memory *worker;
-};
-
-static struct tile tile_of(const struct elc_pass *pass, size_t number, int worker) {
-    return (struct tile){number * ELC_TILE_ROWS, elc_tile_rows(pass->batch->n_tokens, number),
-                         &pass->a->workers[worker]};
+/* y = linear(x) for n rows that lie close together. */
+static void forward_rows(elc_float *y, const elc_float *x, const struct elc_linear *linear,
+                         size_t n, size_t n_out, size_t n_in) {
+    elc_linear(y, n_out, x, n_in, linear->weight, n_in, linear->bias, n, n_out, n_in);
 }
 
 /* A place where a block's output joins the residual stream, and the LayerNorm behind it. */
 struct join {
-    const elc_float *bias;
     const struct elc_norm *norm;
     unsigned unit;         /* of the dropout's site */
     elc_float *hat, *rstd; /* [T, H], [T]: kept for the backward pass, or NULL */
 };
 
-/* out = LayerNorm(residual + dropout(product + bias)). `product` is overwritten; `out` may be
+/* out = LayerNorm(residual + dropout(product)). `product` is overwritten; `out` may be
  * `residual`. All start at the tile's first row. */
-static void add_and_norm(const struct elc_pass *pass, const struct tile *tile, elc_float *out,
-                         elc_float *product, const elc_float *residual, const struct join *join) {
+static void add_and_norm(const struct elc_pass *pass, const struct elc_tile *tile, elc_float *out,
+                         elc_float *product, const elc_float *residual, elc_float *factors,
+                         const struct join *join) {
     const size_t h = pass->weights->config.hidden_size;
     const elc_float eps = (elc_float)pass->weights->config.layer_norm_eps;
     struct elc_row_dropout dropout = {
@@ -79,8 +68,7 @@ static void add_and_norm(const struct elc_pass *pass, const struct tile *tile, e
         const size_t row = tile->first + i;
         elc_float *sum = product + i * h;
         elc_float *hat = join->hat ? join->hat + row * h : sum;
-        const elc_float *factors = elc_row_factors(&dropout, row, h, tile->worker->factors);
-        elc_add_residual(sum, join->bias, factors, residual + i * h, h);
+        elc_add_residual(sum, elc_row_factors(&dropout, row, h, factors), residual + i * h, h);
         elc_float rstd = elc_norm_row(hat, sum, h, eps);
         if (join->rstd)
             join->rstd[row] = rstd;
@@ -89,16 +77,14 @@ static void add_and_norm(const struct elc_pass *pass, const struct tile *tile, e
 }
 
 /* Queries, keys and values of pass->layer from the tile's hidden states. */
-static void project_qkv(const struct elc_pass *pass, const struct tile *tile) {
+static void project_qkv(const struct elc_pass *pass, const struct elc_tile *tile) {
     const size_t h = pass->weights->config.hidden_size;
     const struct elc_layer *layer = &pass->weights->layers[pass->layer];
     const struct elc_linear *parts[] = {&layer->query, &layer->key, &layer->value};
     const elc_float *x = pass->a->hidden + tile->first * h;
     elc_float *qkv = pass->a->layers[pass->layer].qkv + tile->first * 3 * h;
-    for (size_t i = 0; i < 3; i++) {
-        elc_tile_forward(qkv + i * h, 3 * h, x, h, parts[i]->weight, h, h);
-        elc_add_bias(qkv + i * h, 3 * h, parts[i]->bias, tile->n, h);
-    }
+    for (size_t i = 0; i < 3; i++)
+        elc_linear(qkv + i * h, 3 * h, x, h, parts[i]->weight, h, parts[i]->bias, tile->n, h, h);
 }
 
 /* ---- embeddings ---- */
@@ -112,7 +98,8 @@ static void embed_row(const struct elc_pass *pass, elc_float *sum, size_t row) {
 }
 
 /* dropout(LayerNorm(word + type + position)) into the worker's product. */
-static void embed(const struct elc_pass *pass, const struct tile *tile) {
+static void embed(const struct elc_pass *pass, const struct elc_tile *tile,
+                  struct elc_worker_memory *worker) {
     const struct elc_config *config = &pass->weights->config;
     const struct elc_norm *norm = &pass->weights->embeddings.norm;
     struct elc_activations *a = pass->a;
@@ -121,14 +108,14 @@ static void embed(const struct elc_pass *pass, const struct tile *tile) {
                                       .site = elc_dropout_site(pass->site_network, 0, 0)};
     for (size_t i = 0; i < tile->n; i++) {
         const size_t row = tile->first + i;
-        elc_float *out = tile->worker->product + i * e;
+        elc_float *out = worker->product + i * e;
         elc_float *hat = a->keep ? a->embedding_hat + row * e : out;
         embed_row(pass, out, row);
         elc_float rstd = elc_norm_row(hat, out, e, (elc_float)config->layer_norm_eps);
         if (a->keep)
             a->embedding_rstd[row] = rstd;
         elc_norm_scale(out, hat, norm->weight, norm->bias, e);
-        const elc_float *factors = elc_row_factors(&dropout, row, e, tile->worker->factors);
+        const elc_float *factors = elc_row_factors(&dropout, row, e, worker->factors);
         if (factors)
             elc_multiply(out, factors, e);
     }
@@ -139,15 +126,14 @@ static int embed_tile(void *context, size_t item, int worker) {
     const struct elc_config *config = &pass->weights->config;
     struct elc_activations *a = pass->a;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const struct tile tile = tile_of(pass, item, worker);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    struct elc_worker_memory *memory = &a->workers[worker];
     elc_float *hidden = a->hidden + tile.first * h;
-    embed(pass, &tile);
-    if (e != h) {
-        elc_tile_forward(hidden, h, tile.worker->product, e, pass->weights->project.weight, h, e);
-        elc_add_bias(hidden, h, pass->weights->project.bias, tile.n, h);
-    } else {
-        memcpy(hidden, tile.worker->product, tile.n * h * sizeof *hidden);
-    }
+    embed(pass, &tile, memory);
+    if (e != h)
+        forward_rows(hidden, memory->product, &pass->weights->project, tile.n, h, e);
+    else
+        memcpy(hidden, memory->product, tile.n * h * sizeof *hidden);
     if (a->keep)
         memcpy(a->projected + tile.first * h, hidden, tile.n * h * sizeof *hidden);
     if (config->num_hidden_layers > 0)
@@ -203,24 +189,25 @@ static int layer_tile(void *context, size_t item, int worker) {
     const struct elc_layer *layer = &pass->weights->layers[pass->layer];
     const struct elc_layer_activations *saved = &pass->a->layers[pass->layer];
     const size_t h = config->hidden_size, f = config->intermediate_size;
-    const struct tile tile = tile_of(pass, item, worker);
-    struct elc_worker_memory *memory = tile.worker;
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    struct elc_worker_memory *memory = &pass->a->workers[worker];
     elc_float *hidden = pass->a->hidden + tile.first * h;
     elc_float *inner = saved->inner ? saved->inner + tile.first * f : memory->inner;
 
-    elc_tile_forward(memory->product, h, saved->context + tile.first * h, h,
-                     layer->attention_output.weight, h, h);
-    const struct join attention = {layer->attention_output.bias, &layer->attention_norm, 0,
-                                   saved->attention_hat, saved->attention_rstd};
-    add_and_norm(pass, &tile, memory->middle, memory->product, hidden, &attention);
+    const struct join after_attention = {&layer->attention_norm, 0, saved->attention_hat,
+                                         saved->attention_rstd};
+    forward_rows(memory->product, saved->context + tile.first * h, &layer->attention_output, tile.n,
+                 h, h);
+    add_and_norm(pass, &tile, memory->middle, memory->product, hidden, memory->factors,
+                 &after_attention);
 
-    elc_tile_forward(inner, f, memory->middle, h, layer->intermediate.weight, f, h);
-    elc_add_bias(inner, f, layer->intermediate.bias, tile.n, f);
+    const struct join after_output = {&layer->output_norm, 1, saved->output_hat,
+                                      saved->output_rstd};
+    forward_rows(inner, memory->middle, &layer->intermediate, tile.n, f, h);
     elc_activate(memory->active, inner, tile.n * f, config->hidden_act);
-    elc_tile_forward(memory->product, h, memory->active, f, layer->output.weight, h, f);
-    const struct join output = {layer->output.bias, &layer->output_norm, 1, saved->output_hat,
-                                saved->output_rstd};
-    add_and_norm(pass, &tile, hidden, memory->product, memory->middle, &output);
+    forward_rows(memory->product, memory->active, &layer->output, tile.n, h, f);
+    add_and_norm(pass, &tile, hidden, memory->product, memory->middle, memory->factors,
+                 &after_output);
 
     if (pass->layer + 1 < config->num_hidden_layers) {
         struct elc_pass next = *pass;
@@ -232,7 +219,7 @@ static int layer_tile(void *context, size_t item, int worker) {
 
 int elc_encoder_pass(struct elc_pass *pass) {
     const struct elc_config *config = &pass->weights->config;
-    const size_t n_tiles = elc_tiles(pass->batch->n_tokens);
+    const size_t n_tiles = elc_tiles(pass->batch->n_tokens, ELC_FORWARD_ROWS);
     const size_t n_attentions = pass->batch->n_sequences * config->num_attention_heads;
     pass->layer = 0;
     int err = elc_parallel_for(pass->pool, n_tiles, embed_tile, pass);

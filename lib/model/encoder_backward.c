@@ -57,7 +57,7 @@ static size_t slot_width(const struct elc_config *config) {
 static void add_partials(const struct elc_pass *pass, const struct elc_norm *gradient,
                          size_t offset, size_t width) {
     const size_t slot = slot_width(&pass->weights->config);
-    for (size_t tile = 0; tile < elc_tiles(pass->batch->n_tokens); tile++) {
+    for (size_t tile = 0; tile < elc_tiles(pass->batch->n_tokens, ELC_BACKWARD_ROWS); tile++) {
         const elc_float *part = pass->a->partial + tile * slot + offset;
         elc_axpy(gradient->weight, 1, part, width);
         elc_axpy(gradient->bias, 1, part + width, width);
@@ -66,37 +66,33 @@ static void add_partials(const struct elc_pass *pass, const struct elc_norm *gra
 
 /* ---- a layer's rows ---- */
 
-struct rows {
-    size_t first, n;
-    elc_float *factors; /* scratch of the worker's */
-};
-
 /* Back through LayerNorm(residual + dropout(product)): d, by the LayerNorm's output, becomes the
  * gradient by the residual; d_product is that behind the dropout. */
-static void join_backward(const struct elc_pass *pass, const struct rows *rows, elc_float *d,
+static void join_backward(const struct elc_pass *pass, const struct elc_tile *tile, elc_float *d,
                           elc_float *d_product, elc_float *partial, const elc_float *hat,
-                          const elc_float *rstd, const elc_float *gamma, unsigned unit) {
+                          const elc_float *rstd, const elc_float *gamma, unsigned unit,
+                          elc_float *memory) {
     const size_t h = pass->weights->config.hidden_size;
     struct elc_row_dropout dropout = {
         .pass = pass, .site = elc_dropout_site(pass->site_network, pass->layer + 1, unit)};
-    for (size_t row = rows->first; row < rows->first + rows->n; row++) {
+    for (size_t row = tile->first; row < tile->first + tile->n; row++) {
         elc_norm_backward_row(d + row * h, partial, partial + h, d + row * h, hat + row * h,
                               rstd[row], gamma, h);
         memcpy(d_product + row * h, d + row * h, h * sizeof *d);
-        const elc_float *factors = elc_row_factors(&dropout, row, h, rows->factors);
+        const elc_float *factors = elc_row_factors(&dropout, row, h, memory);
         if (factors)
             elc_multiply(d_product + row * h, factors, h);
     }
 }
 
 /* The input of pass->layer once more: the output of the LayerNorm before it. */
-static void restore_input(const struct elc_pass *pass, const struct rows *rows) {
+static void restore_input(const struct elc_pass *pass, const struct elc_tile *tile) {
     if (pass->layer == 0)
         return; /* `projected` was kept */
     const size_t h = pass->weights->config.hidden_size;
     const struct elc_norm *norm = &pass->weights->layers[pass->layer - 1].output_norm;
     const elc_float *hat = pass->a->layers[pass->layer - 1].output_hat;
-    for (size_t row = rows->first; row < rows->first + rows->n; row++)
+    for (size_t row = tile->first; row < tile->first + tile->n; row++)
         elc_norm_scale(pass->a->input + row * h, hat + row * h, norm->weight, norm->bias, h);
 }
 
@@ -109,28 +105,29 @@ static int layer_tile(void *context, size_t item, int worker) {
     const struct elc_layer_activations *saved = &pass->a->layers[pass->layer];
     struct elc_activations *a = pass->a;
     const size_t h = config->hidden_size, f = config->intermediate_size;
-    const struct rows rows = {item * ELC_TILE_ROWS, elc_tile_rows(pass->batch->n_tokens, item),
-                              a->workers[worker].factors};
-    const size_t at_h = rows.first * h, at_f = rows.first * f;
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const size_t at_h = tile.first * h, at_f = tile.first * f;
+    elc_float *factors = a->workers[worker].factors;
     elc_float *partial = a->partial + item * slot_width(config);
     memset(partial, 0, 4 * h * sizeof *partial);
 
-    join_backward(pass, &rows, a->d_hidden, a->d_output, partial + 2 * h, saved->output_hat,
-                  saved->output_rstd, layer->output_norm.weight, 1);
-    elc_tile_backward(a->d_inner + at_f, f, a->d_output + at_h, h, layer->output.weight, h, f, 0);
-    elc_activate_backward(a->d_inner + at_f, a->active + at_f, saved->inner + at_f, rows.n * f,
+    join_backward(pass, &tile, a->d_hidden, a->d_output, partial + 2 * h, saved->output_hat,
+                  saved->output_rstd, layer->output_norm.weight, 1, factors);
+    elc_rows_backward(a->d_inner + at_f, f, a->d_output + at_h, h, layer->output.weight, tile.n, h,
+                      f, 0);
+    elc_activate_backward(a->d_inner + at_f, a->active + at_f, saved->inner + at_f, tile.n * f,
                           config->hidden_act);
-    elc_tile_backward(a->d_hidden + at_h, h, a->d_inner + at_f, f, layer->intermediate.weight, f, h,
-                      1);
-    join_backward(pass, &rows, a->d_hidden, a->d_attention, partial, saved->attention_hat,
-                  saved->attention_rstd, layer->attention_norm.weight, 0);
-    elc_tile_backward(a->d_context + at_h, h, a->d_attention + at_h, h,
-                      layer->attention_output.weight, h, h, 0);
+    elc_rows_backward(a->d_hidden + at_h, h, a->d_inner + at_f, f, layer->intermediate.weight,
+                      tile.n, f, h, 1);
+    join_backward(pass, &tile, a->d_hidden, a->d_attention, partial, saved->attention_hat,
+                  saved->attention_rstd, layer->attention_norm.weight, 0, factors);
+    elc_rows_backward(a->d_context + at_h, h, a->d_attention + at_h, h,
+                      layer->attention_output.weight, tile.n, h, h, 0);
 
-    for (size_t row = rows.first; row < rows.first + rows.n; row++)
+    for (size_t row = tile.first; row < tile.first + tile.n; row++)
         elc_norm_scale(a->middle + row * h, saved->attention_hat + row * h,
                        layer->attention_norm.weight, layer->attention_norm.bias, h);
-    restore_input(pass, &rows);
+    restore_input(pass, &tile);
     return 0;
 }
 
@@ -188,13 +185,15 @@ struct layer_end {
     size_t n_row_tiles;
 };
 
-static void qkv_backward(const struct elc_pass *pass, size_t tile) {
-    const size_t h = pass->weights->config.hidden_size, first = tile * ELC_TILE_ROWS;
+static void qkv_backward(const struct elc_pass *pass, size_t item) {
+    const size_t h = pass->weights->config.hidden_size;
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
     const struct elc_layer *layer = &pass->weights->layers[pass->layer];
     const elc_float *parts[] = {layer->query.weight, layer->key.weight, layer->value.weight};
     for (size_t i = 0; i < 3; i++)
-        elc_tile_backward(pass->a->d_hidden + first * h, h, pass->a->d_qkv + first * 3 * h + i * h,
-                          3 * h, parts[i], h, h, 1);
+        elc_rows_backward(pass->a->d_hidden + tile.first * h, h,
+                          pass->a->d_qkv + tile.first * 3 * h + i * h, 3 * h, parts[i], tile.n, h,
+                          h, 1);
 }
 
 static int layer_end_item(void *context, size_t item, int worker) {
@@ -215,7 +214,7 @@ static int layer_end_item(void *context, size_t item, int worker) {
 }
 
 static int layer_backward(struct elc_pass *pass) {
-    const size_t n_tiles = elc_tiles(pass->batch->n_tokens);
+    const size_t n_tiles = elc_tiles(pass->batch->n_tokens, ELC_BACKWARD_ROWS);
     const size_t n_attentions =
         pass->batch->n_sequences * pass->weights->config.num_attention_heads;
     int err = elc_parallel_for(pass->pool, n_tiles, layer_tile, pass);
@@ -239,17 +238,18 @@ static int embedding_tile(void *context, size_t item, int worker) {
     const struct elc_norm *norm = &pass->weights->embeddings.norm;
     struct elc_activations *a = pass->a;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const size_t first = item * ELC_TILE_ROWS, n = elc_tile_rows(pass->batch->n_tokens, item);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
     elc_float *partial = a->partial + item * slot_width(config);
     memset(partial, 0, 2 * e * sizeof *partial);
     if (e != h)
-        elc_tile_backward(a->d_embedding + first * e, e, a->d_hidden + first * h, h,
-                          pass->weights->project.weight, h, e, 0);
+        elc_rows_backward(a->d_embedding + tile.first * e, e, a->d_hidden + tile.first * h, h,
+                          pass->weights->project.weight, tile.n, h, e, 0);
     else
-        memcpy(a->d_embedding + first * e, a->d_hidden + first * h, n * h * sizeof *partial);
+        memcpy(a->d_embedding + tile.first * e, a->d_hidden + tile.first * h,
+               tile.n * h * sizeof *partial);
     struct elc_row_dropout dropout = {.pass = pass,
                                       .site = elc_dropout_site(pass->site_network, 0, 0)};
-    for (size_t row = first; row < first + n; row++) {
+    for (size_t row = tile.first; row < tile.first + tile.n; row++) {
         elc_float *d = a->d_embedding + row * e, *out = a->embedding + row * e;
         const elc_float *hat = a->embedding_hat + row * e;
         const elc_float *factors = elc_row_factors(&dropout, row, e, a->workers[worker].factors);
@@ -287,7 +287,7 @@ static int embeddings_backward(struct elc_pass *pass) {
     const size_t e = pass->weights->config.embedding_size, h = pass->weights->config.hidden_size;
     const struct elc_activations *a = pass->a;
     const size_t t = pass->batch->n_tokens;
-    int err = elc_parallel_for(pass->pool, elc_tiles(t), embedding_tile, pass);
+    int err = elc_parallel_for(pass->pool, elc_tiles(t, ELC_BACKWARD_ROWS), embedding_tile, pass);
     if (!err && e != h) {
         const struct elc_linear *d = &pass->gradients->project;
         const struct elc_weight_gradient project = {

@@ -7,10 +7,10 @@
 #include "electra/memory.h"
 
 enum {
-    CHUNK = 2 * ELC_TILE_ROWS, /* rows whose logits are there at one time */
-    VOCAB_TILE = 1024,         /* columns of logits that a thread computes at a time */
-    ROWS_AT_ONCE = 8,          /* rows of cross-entropy, likewise */
-    D_OUT_ROWS = 32,           /* rows of the product back from the vocabulary */
+    CHUNK = 192,       /* rows whose logits are there at one time */
+    VOCAB_TILE = 1024, /* columns of logits that a thread computes at a time */
+    ROWS_AT_ONCE = 8,  /* rows of cross-entropy, likewise */
+    D_OUT_ROWS = 32,   /* rows of the product back from the vocabulary */
 };
 
 /* Whatever hidden_act says, as in transformers. */
@@ -60,9 +60,8 @@ void elc_generator_memory_free(struct elc_generator_memory *memory) {
  * when the shape of the network or the number of workers changes. */
 static int prepare(const struct elc_pass *pass, size_t n, size_t chunk) {
     struct elc_generator_memory *old = pass->a->generator;
-    struct elc_generator_memory wanted = {.rows = elc_padded_rows(n),
-                                          .chunk = elc_padded_rows(chunk),
-                                          .n_workers = pass->a->n_workers};
+    struct elc_generator_memory wanted = {
+        .rows = n, .chunk = chunk, .n_workers = pass->a->n_workers};
     if (old && wanted.rows <= old->rows && wanted.chunk <= old->chunk)
         return 0;
     if (old && old->rows > wanted.rows)
@@ -101,15 +100,16 @@ static int gather_tile(void *context, size_t item, int worker) {
     const struct elc_generator_head *weights = &pass->weights->generator;
     struct elc_generator_memory *memory = pass->a->generator;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const size_t first = item * ELC_TILE_ROWS, n = elc_tile_rows(head->targets->n, item);
-    for (size_t i = first; i < first + n; i++)
+    const struct elc_tile tile = elc_tile(item, head->targets->n, ELC_FORWARD_ROWS);
+    const size_t first = tile.first, end = tile.first + tile.n;
+    for (size_t i = first; i < end; i++)
         memcpy(memory->gathered + i * h, pass->a->hidden + head->targets->rows[i] * h,
                h * sizeof *memory->gathered);
     elc_float *inner = memory->inner + first * e, *out = memory->out + first * e;
-    elc_tile_forward(inner, e, memory->gathered + first * h, h, weights->dense.weight, e, h);
-    elc_add_bias(inner, e, weights->dense.bias, n, e);
-    elc_activate(out, inner, n * e, HEAD_ACTIVATION);
-    for (size_t i = first; i < first + n; i++) {
+    elc_linear(inner, e, memory->gathered + first * h, h, weights->dense.weight, h,
+               weights->dense.bias, tile.n, e, h);
+    elc_activate(out, inner, tile.n * e, HEAD_ACTIVATION);
+    for (size_t i = first; i < end; i++) {
         memory->rstd[i] = elc_norm_row(memory->hat + i * e, memory->out + i * e, e,
                                        (elc_float)config->layer_norm_eps);
         elc_norm_scale(memory->out + i * e, memory->hat + i * e, weights->norm.weight,
@@ -128,13 +128,9 @@ static int logits_tile(void *context, size_t item, int worker) {
     const size_t e = weights->config.embedding_size, v = weights->config.vocab_size;
     const size_t column = item * VOCAB_TILE;
     const size_t n_columns = v - column < VOCAB_TILE ? v - column : VOCAB_TILE;
-    for (size_t row = 0; row < head->n; row += ELC_TILE_ROWS) {
-        const size_t n_rows = elc_tile_rows(head->n, row / ELC_TILE_ROWS);
-        elc_float *logits = memory->logits + row * v + column;
-        elc_tile_forward(logits, v, memory->out + (head->first + row) * e, e,
-                         weights->embeddings.word + column * e, n_columns, e);
-        elc_add_bias(logits, v, weights->generator.bias + column, n_rows, n_columns);
-    }
+    elc_linear(memory->logits + column, v, memory->out + head->first * e, e,
+               weights->embeddings.word + column * e, e, weights->generator.bias + column, head->n,
+               n_columns, e);
     return 0;
 }
 
@@ -153,7 +149,7 @@ int elc_generator_logits(const elc_float **logits, struct elc_workspace *workspa
     struct head head = {.pass = &pass, .targets = &targets, .n = n_rows};
     int err = prepare(&pass, n_rows, n_rows);
     if (!err)
-        err = elc_parallel_for(pass.pool, elc_tiles(n_rows), gather_tile, &head);
+        err = elc_parallel_for(pass.pool, elc_tiles(n_rows, ELC_FORWARD_ROWS), gather_tile, &head);
     if (err)
         return err;
     *logits = pass.a->generator->logits;
@@ -214,7 +210,8 @@ int elc_generator_head_loss(struct elc_pass *pass, const struct elc_generator_ta
     struct head head = {.pass = pass, .targets = targets};
     int err = prepare(pass, targets->n, targets->n < CHUNK ? targets->n : CHUNK);
     if (!err)
-        err = elc_parallel_for(pass->pool, elc_tiles(targets->n), gather_tile, &head);
+        err = elc_parallel_for(pass->pool, elc_tiles(targets->n, ELC_FORWARD_ROWS), gather_tile,
+                               &head);
     for (; !err && head.first < targets->n; head.first += CHUNK) {
         head.n = targets->n - head.first < CHUNK ? targets->n - head.first : CHUNK;
         err = chunk_logits(&head);
@@ -237,17 +234,18 @@ static int scatter_tile(void *context, size_t item, int worker) {
     const struct elc_generator_head *weights = &pass->weights->generator;
     struct elc_generator_memory *memory = pass->a->generator;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const size_t first = item * ELC_TILE_ROWS, n = elc_tile_rows(head->targets->n, item);
+    const struct elc_tile tile = elc_tile(item, head->targets->n, ELC_BACKWARD_ROWS);
+    const size_t first = tile.first, end = tile.first + tile.n;
     elc_float *partial = pass->a->partial + item * 2 * e;
     memset(partial, 0, 2 * e * sizeof *partial);
-    for (size_t i = first; i < first + n; i++)
+    for (size_t i = first; i < end; i++)
         elc_norm_backward_row(memory->d_out + i * e, partial, partial + e, memory->d_out + i * e,
                               memory->hat + i * e, memory->rstd[i], weights->norm.weight, e);
     elc_activate_backward(memory->d_out + first * e, memory->active + first * e,
-                          memory->inner + first * e, n * e, HEAD_ACTIVATION);
-    elc_tile_backward(memory->d_rows + first * h, h, memory->d_out + first * e, e,
-                      weights->dense.weight, e, h, 0);
-    for (size_t i = first; i < first + n; i++)
+                          memory->inner + first * e, tile.n * e, HEAD_ACTIVATION);
+    elc_rows_backward(memory->d_rows + first * h, h, memory->d_out + first * e, e,
+                      weights->dense.weight, tile.n, e, h, 0);
+    for (size_t i = first; i < end; i++)
         memcpy(pass->a->d_hidden + head->targets->rows[i] * h, memory->d_rows + i * h,
                h * sizeof *memory->d_rows);
     return 0;
@@ -261,10 +259,10 @@ int elc_generator_head_backward(struct elc_pass *pass,
     const size_t e = config->embedding_size, h = config->hidden_size, m = targets->n;
     struct head head = {.pass = pass, .targets = targets};
     memset(pass->a->d_hidden, 0, pass->batch->n_tokens * h * sizeof *pass->a->d_hidden);
-    int err = elc_parallel_for(pass->pool, elc_tiles(m), scatter_tile, &head);
+    int err = elc_parallel_for(pass->pool, elc_tiles(m, ELC_BACKWARD_ROWS), scatter_tile, &head);
     if (err)
         return err;
-    for (size_t tile = 0; tile < elc_tiles(m); tile++) {
+    for (size_t tile = 0; tile < elc_tiles(m, ELC_BACKWARD_ROWS); tile++) {
         const elc_float *partial = pass->a->partial + tile * 2 * e;
         elc_axpy(d->norm.weight, 1, partial, e);
         elc_axpy(d->norm.bias, 1, partial + e, e);

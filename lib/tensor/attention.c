@@ -29,8 +29,8 @@ static elc_float score_scale(const struct elc_attention *a) {
 /* scores[m, n] = Q·Kᵀ for the queries first … first + m - 1, not yet divided by √d. */
 static void block_scores(const struct scratch *s, const struct elc_attention *a, size_t first,
                          size_t m) {
-    elc_gemm(ELC_PLAIN, ELC_TRANSPOSED, m, a->n, a->d, 1, a->query + first * a->ld, a->ld, a->key,
-             a->ld, 0, s->scores, s->ld);
+    elc_linear(s->scores, s->ld, a->query + first * a->ld, a->ld, a->key, a->ld, NULL, m, a->n,
+               a->d);
 }
 
 ELC_VECTOR static void scale_by(elc_float *y, elc_float a, size_t n) {

@@ -252,20 +252,13 @@ ELC_VECTOR void elc_multiply(elc_float *y, const elc_float *x, size_t n) {
         y[i] *= x[i];
 }
 
-ELC_VECTOR void elc_add_residual(elc_float *y, const elc_float *bias, const elc_float *factors,
-                                 const elc_float *residual, size_t n) {
+ELC_VECTOR void elc_add_residual(elc_float *y, const elc_float *factors, const elc_float *residual,
+                                 size_t n) {
     if (factors) {
         for (size_t i = 0; i < n; i++)
-            y[i] = residual[i] + factors[i] * (y[i] + bias[i]);
+            y[i] = residual[i] + factors[i] * y[i];
     } else {
         for (size_t i = 0; i < n; i++)
-            y[i] = residual[i] + (y[i] + bias[i]);
+            y[i] = residual[i] + y[i];
     }
-}
-
-ELC_VECTOR void elc_add_bias(elc_float *x, size_t ld, const elc_float *bias, size_t n_rows,
-                             size_t n) {
-    for (size_t row = 0; row < n_rows; row++)
-        for (size_t i = 0; i < n; i++)
-            x[row * ld + i] += bias[i];
 }
