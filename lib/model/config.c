@@ -135,6 +135,8 @@ int elc_config_parse(struct elc_config *config, const char *json, size_t len, co
         return ELC_EFORMAT;
     int err = parse_object(config, object);
     json_decref(object);
+    if (err == ELC_EINVAL) /* nobody's argument here: what the file holds */
+        err = ELC_EFORMAT;
     return err < 0 ? elc_context(err, "%s", name) : 0;
 }
 

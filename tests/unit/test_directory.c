@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "electra/directory.h"
+#include "electra/encoder.h"
 #include "electra/file.h"
 
 static const char golden[] = "tests/golden/directory";
@@ -539,6 +540,80 @@ static void missing_files_are_named(void **state) {
     assert_says("model.safetensors: No such file or directory");
 }
 
+/* ---- the same numbers as transformers ---- */
+
+/* A line of expected.txt: kind, number of tokens, ids, what follows. */
+static size_t read_ids(uint32_t *ids, size_t limit, char **at) {
+    size_t n = strtoul(*at, at, 10);
+    assert_in_range(n, 1, limit);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (uint32_t)strtoul(*at, at, 10);
+    return n;
+}
+
+static void check_numbers(const elc_float *found, size_t n, char *at) {
+    for (size_t i = 0; i < n; i++) {
+        char *end;
+        double expected = strtod(at, &end);
+        assert_ptr_not_equal(at, end);
+        if (!(fabs(found[i] - expected) <= 1e-5))
+            fail_msg("number %zu is %.9g, not %.9g", i, (double)found[i], expected);
+        at = end;
+    }
+    assert_int_equal(*at, '\n');
+}
+
+/* Every line of one kind. Returns how many there were. */
+static int check_kind(const char *kind, enum elc_architecture architecture) {
+    struct elc_network network;
+    struct elc_weights weights;
+    struct elc_workspace workspace = {0};
+    struct elc_batch batch = {0};
+    assert_int_equal(elc_network_load(&network, golden, architecture), 0);
+    assert_int_equal(elc_weights_of_network(&weights, &network), 0);
+    FILE *stream = fopen("tests/golden/directory/expected.txt", "r");
+    assert_non_null(stream);
+    static char line[4096];
+    int n_lines = 0;
+    while (fgets(line, sizeof line, stream)) {
+        size_t len = strlen(kind);
+        if (strncmp(line, kind, len) != 0 || line[len] != ' ')
+            continue;
+        char *at = line + len;
+        uint32_t ids[64];
+        const elc_float *numbers;
+        size_t n = read_ids(ids, 64, &at), n_numbers = n;
+        elc_batch_clear(&batch);
+        assert_int_equal(elc_batch_add(&batch, ids, NULL, n, 0), 0);
+        if (architecture == ELC_DISCRIMINATOR) {
+            assert_int_equal(elc_discriminator_forward(&numbers, &workspace, &weights, &batch), 0);
+        } else {
+            assert_int_equal(elc_encoder_forward(&numbers, &workspace, &weights, &batch), 0);
+            n_numbers = network.config.hidden_size;
+        }
+        if (architecture == ELC_GENERATOR) {
+            const uint32_t row = (uint32_t)strtoul(at, &at, 10);
+            assert_int_equal(elc_generator_logits(&numbers, &workspace, &weights, &row, 1), 0);
+            n_numbers = network.config.vocab_size;
+        }
+        check_numbers(numbers, n_numbers, at);
+        n_lines++;
+    }
+    fclose(stream);
+    elc_batch_free(&batch);
+    elc_workspace_free(&workspace);
+    elc_weights_free(&weights);
+    elc_network_free(&network);
+    return n_lines;
+}
+
+static void outputs_are_those_of_transformers(void **state) {
+    (void)state;
+    assert_int_equal(check_kind("discriminator", ELC_DISCRIMINATOR), 5);
+    assert_int_equal(check_kind("embedding", ELC_ENCODER), 5);
+    assert_int_equal(check_kind("generator", ELC_GENERATOR), 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_transformers_saved_loads),
@@ -557,6 +632,7 @@ int main(void) {
         cmocka_unit_test(a_double_beyond_float_is_refused),
         cmocka_unit_test(tensors_that_do_not_fit_are_named),
         cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(outputs_are_those_of_transformers),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
