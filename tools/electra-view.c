@@ -266,6 +266,7 @@ static int take_header(struct twin *twin, struct elc_header *header) {
         err = elc_header_check_same(header, "this header", &twin->header, "the one before");
     elc_header_free(&twin->header);
     twin->header = *header;
+    twin->header.shard = twin->header.shards = 0; /* lines do not say which blocks they were in */
     return err ? err : open_segment(twin);
 }
 

@@ -166,6 +166,16 @@ END
     [ "$stderr" = "electra-view: part.els: it is shard 1/2 already" ]
 }
 
+@test "the twin of a shard is a whole stream" {
+    make_stream 2000 a.els
+    electra-view --shard 2/2 --format jsonl --header a.els | electra-view --from jsonl -o b.els
+    electra-view --check b.els
+    electra-view --header b.els | head -n 1 > header
+    run grep shard header
+    [ "$status" -eq 1 ]
+    electra-view b.els | cmp - <(electra-view --shard 2/2 --format jsonl a.els)
+}
+
 @test "--merge finds a shard that is missing, comes twice, or is none" {
     make_stream 3000 a.els
     for k in 1 2 3; do electra-view --shard $k/3 a.els -o part.$k.els; done

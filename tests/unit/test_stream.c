@@ -14,6 +14,7 @@
 #include "electra/file.h"
 #include "electra/record.h"
 #include "electra/stream.h"
+#include "scratch.h"
 
 static const char golden[] = "tests/golden/stream/small.els";
 
@@ -646,7 +647,24 @@ static void test_lost_end(void **state) {
     elc_buffer_free(&both);
 }
 
-static char operand_a[] = "/tmp/test_stream_a.els", operand_b[] = "/tmp/test_stream_b.els";
+static char *scratch, *operand_a, *operand_b;
+
+static int make_scratch(void **state) {
+    (void)state;
+    scratch = scratch_new();
+    operand_a = elc_path_join(scratch, "a.els");
+    operand_b = elc_path_join(scratch, "b.els");
+    return operand_a && operand_b ? 0 : -1;
+}
+
+static int remove_scratch(void **state) {
+    (void)state;
+    scratch_remove(scratch);
+    free(operand_a);
+    free(operand_b);
+    free(scratch);
+    return 0;
+}
 
 static void write_file(const char *path, const void *bytes, size_t len) {
     assert_int_equal(elc_file_write(path, bytes, len), 0);
@@ -672,10 +690,10 @@ static void test_operands(void **state) {
     write_file(operand_a, bytes.data, bytes.len);
     write_file(operand_b, "", 0);
     assert_int_equal(read_files(paths, 2), ELC_EFORMAT);
-    assert_says("/tmp/test_stream_b.els: empty");
+    assert_says("/b.els: empty");
     unlink(operand_b);
     assert_int_equal(read_files(paths, 2), ELC_EIO);
-    assert_says("/tmp/test_stream_b.els: No such file");
+    assert_says("/b.els: No such file");
     unlink(operand_a);
     elc_buffer_free(&bytes);
 }
@@ -802,5 +820,5 @@ int main(void) {
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_shard_numbers),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
