@@ -17,6 +17,7 @@
 #include "electra/directory.h"
 #include "electra/file.h"
 #include "electra/parse.h"
+#include "electra/staging.h"
 
 #define PREFIX "checkpoint-"
 #define TEMPORARY ".checkpoint-" /* of checkpoints that are being written */
@@ -38,28 +39,6 @@ static char *checkpoint_path(const char *directory, const char *prefix, uint64_t
 
 static int make_directory(const char *path) {
     return mkdir(path, 0777) == 0 ? 0 : elc_fail_errno("%s: cannot be created", path);
-}
-
-/* Removes a directory tree of ours: two levels of directories, then files. */
-static int remove_tree(const char *path) {
-    if (unlink(path) == 0 || errno == ENOENT)
-        return 0;
-    DIR *stream = opendir(path);
-    if (!stream)
-        return elc_fail_errno("%s", path);
-    int err = 0;
-    struct dirent *entry;
-    while (!err && (entry = readdir(stream))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        char *inner = elc_path_join(path, entry->d_name);
-        err = inner ? remove_tree(inner) : ELC_ENOMEM;
-        free(inner);
-    }
-    closedir(stream);
-    if (!err && rmdir(path) != 0)
-        err = elc_fail_errno("%s: cannot be removed", path);
-    return err;
 }
 
 /* ---- manifest ---- */
@@ -247,7 +226,7 @@ static int replace_link(const char *directory, const char *link_name, const char
 
 static int build(const struct elc_checkpoint *checkpoint, const char *root, const char *state,
                  size_t state_len) {
-    int err = remove_tree(root);
+    int err = elc_remove_tree(root);
     if (!err)
         err = make_directory(root);
     for (size_t i = 0; !err && i < 2; i++)
@@ -272,7 +251,7 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
     if (!err && rename(temporary, final_path) != 0) {
         /* one of the same step that was damaged, or passed over for that: it gives way */
         bool exists = errno == ENOTEMPTY || errno == EEXIST;
-        err = exists ? remove_tree(final_path) : elc_fail_errno("%s", final_path);
+        err = exists ? elc_remove_tree(final_path) : elc_fail_errno("%s", final_path);
         if (!err && rename(temporary, final_path) != 0)
             err = elc_fail_errno("%s", final_path);
     }
@@ -284,7 +263,7 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
         int saved = errno;
         char message[1024];
         (void)snprintf(message, sizeof message, "%s", elc_error());
-        (void)!remove_tree(temporary); /* a leftover is removed by the next prune */
+        (void)!elc_remove_tree(temporary); /* a leftover is removed by the next prune */
         err = elc_fail((enum elc_err)err, "%s", message);
         errno = saved;
     }
@@ -351,7 +330,7 @@ static int remove_leftovers(const char *directory) {
         if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) != 0)
             continue;
         char *path = elc_path_join(directory, entry->d_name);
-        err = path ? remove_tree(path) : ELC_ENOMEM;
+        err = path ? elc_remove_tree(path) : ELC_ENOMEM;
         free(path);
     }
     closedir(stream);
@@ -370,7 +349,7 @@ int elc_checkpoint_prune(const char *directory, uint64_t newest, size_t keep, ui
         if (list.steps[i] == best)
             continue;
         char *path = checkpoint_path(directory, PREFIX, list.steps[i]);
-        err = path ? remove_tree(path) : ELC_ENOMEM;
+        err = path ? elc_remove_tree(path) : ELC_ENOMEM;
         free(path);
     }
     free(list.steps);
