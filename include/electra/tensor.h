@@ -24,9 +24,6 @@ typedef double elc_float;
 typedef float elc_float;
 #endif
 
-/* How many rows a batch is a multiple of, roughly, to be worked on in full tiles. */
-enum { ELC_TILE_ROWS = 96 };
-
 /* ---- matrix products (gemm.c: the one place that knows of BLAS) ---- */
 
 enum elc_transpose { ELC_PLAIN, ELC_TRANSPOSED };

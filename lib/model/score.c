@@ -49,8 +49,6 @@ static int load(struct elc_scorer *scorer) {
     if (!err)
         err = elc_weights_of_network(&scorer->weights, &scorer->network);
     if (!err)
-        err = elc_score_period(&scorer->period, &scorer->weights);
-    if (!err)
         err = elc_vocab_read(&scorer->vocab, scorer->network.path);
     if (err)
         return err;

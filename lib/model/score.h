@@ -22,7 +22,6 @@ struct elc_scorer {
     struct elc_network network;
     struct elc_weights weights;
     struct elc_vocab *vocab;
-    size_t period; /* elc_score_period */
 };
 
 /* ELC_EMISMATCH, naming both, unless the stream with this header was made for the model. */
@@ -72,27 +71,6 @@ struct elc_score_word {
 int elc_score_text_word(struct elc_score_word *word, const struct elc_score_text *text,
                         size_t token, const struct elc_vocab *vocab,
                         struct elc_buffer *joined) ELC_MUST_CHECK;
-
-/* ---- places in a batch (score_plan.c) ---- */
-
-/* BLAS kernels may round a row of a product differently by its place: OpenBLAS's for Haswell and
- * Zen have two ways to, six rows each in turn. Places that are a period apart are alike, which is
- * measured on the network's own products, once at the start; 1: all places are.
- * So that a text's result does not depend on its neighbours, it starts at the same place modulo
- * the period wherever it occurs: at 0, or such that it ends there when that is nearer. */
-int elc_score_period(size_t *period, const struct elc_weights *weights) ELC_MUST_CHECK;
-
-/* One record of a batch. */
-struct elc_score_item {
-    size_t position; /* of the record in the payload */
-    size_t n;        /* tokens; 0: the record is rejected */
-    size_t row;      /* where its text starts in the batch */
-    bool placed;
-};
-/* The item to put next into a batch that has `row` rows, with the fewest rows left free before it:
- * `*gap`. n_items when all are placed. */
-size_t elc_score_next(size_t *gap, const struct elc_score_item *items, size_t n_items, size_t row,
-                      size_t period);
 
 /* ---- results (score_result.c) ---- */
 

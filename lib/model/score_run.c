@@ -5,9 +5,9 @@
 #include "electra/parallel.h"
 #include "score.h"
 
-/* A batch closes before the record that would bring it past these. Tokens: 15 tiles of the matrix
- * products, few enough for short inputs to keep all threads busy. */
-enum { BATCH_TOKENS = 15 * ELC_TILE_ROWS, BATCH_BYTES = 1024 * 1024 };
+/* A batch closes before the record that would bring it past these. Tokens: enough for full tiles of
+ * the matrix products, few enough for short inputs to keep all threads busy. */
+enum { BATCH_TOKENS = 1440, BATCH_BYTES = 1024 * 1024 };
 
 /* ---- jobs ---- */
 
@@ -33,8 +33,6 @@ struct worker {
     struct elc_score_text text;
     struct elc_score_result result;
     struct elc_builder builder;
-    struct elc_score_item *items; /* of the batch's records */
-    size_t items_capacity;
 };
 
 struct line {
@@ -142,64 +140,25 @@ static int read_job(void *context, void *item) {
 
 /* ---- working: batches to results ---- */
 
-/* Lists the records, with the lengths of those that can be scored. What is wrong with the others is
- * found again, and dealt with, by format_results. */
-static int list_items(struct worker *worker, const struct job *job) {
+/* Puts every text that can be scored into the batch. What is wrong with the others is found again,
+ * and dealt with, by format_results. */
+static int collect(struct worker *worker, const struct job *job) {
     struct elc_record record;
-    size_t position = 0, n = 0;
-    int got =
-        elc_grow(&worker->items, &worker->items_capacity, job->n_records, sizeof *worker->items);
-    while (got >= 0) {
-        struct elc_score_item *item = &worker->items[n];
-        size_t start = position;
-        got = elc_record_next(&record, &job->payload, &position);
-        if (got <= 0)
-            break;
-        got = elc_score_text_read(&worker->text, &record, &job->limits);
-        if (got == ELC_ENOMEM)
-            break;
-        *item = (struct elc_score_item){.position = start, .n = got < 0 ? 0 : worker->text.n};
-        got = 0;
-        n++;
+    size_t position = 0;
+    int got;
+    elc_batch_clear(&worker->batch);
+    while ((got = elc_record_next(&record, &job->payload, &position)) > 0) {
+        int err = elc_score_text_read(&worker->text, &record, &job->limits);
+        if (err == ELC_ENOMEM)
+            return err;
+        if (err)
+            continue;
+        err =
+            elc_batch_add(&worker->batch, worker->text.ids, worker->text.types, worker->text.n, 0);
+        if (err)
+            return err;
     }
     return got;
-}
-
-/* Rows that nobody reads: texts of [PAD] alone. */
-static int add_gap(struct worker *worker, const struct job *job, size_t gap) {
-    int err = 0;
-    while (!err && gap > 0) {
-        uint32_t ids[16];
-        size_t n = gap < 16 ? gap : 16;
-        n = n < job->limits.max_length ? n : job->limits.max_length;
-        for (size_t i = 0; i < n; i++)
-            ids[i] = job->limits.vocab.pad;
-        err = elc_batch_add(&worker->batch, ids, NULL, n, 0);
-        gap -= n;
-    }
-    return err;
-}
-
-/* Puts every text that can be scored into the batch. */
-static int collect(struct worker *worker, const struct job *job, size_t period) {
-    struct elc_record record;
-    size_t gap, next;
-    elc_batch_clear(&worker->batch);
-    int err = list_items(worker, job);
-    while (!err && (next = elc_score_next(&gap, worker->items, job->n_records,
-                                          worker->batch.n_tokens, period)) < job->n_records) {
-        struct elc_score_item *item = &worker->items[next];
-        size_t position = item->position;
-        err = add_gap(worker, job, gap);
-        item->row = worker->batch.n_tokens;
-        item->placed = true;
-        if (!err && (err = elc_record_next(&record, &job->payload, &position)) > 0)
-            err = elc_score_text_read(&worker->text, &record, &job->limits);
-        if (!err)
-            err = elc_batch_add(&worker->batch, worker->text.ids, worker->text.types,
-                                worker->text.n, 0);
-    }
-    return err;
 }
 
 /* Results of the text that is row `row` … of the batch. */
@@ -233,12 +192,14 @@ static int reject(struct line *line, struct job *job, struct worker *worker,
 static int format_results(struct line *line, struct job *job, struct worker *worker,
                           const elc_float *outputs) {
     struct elc_record record;
-    size_t position = 0;
+    size_t position = 0, row = 0;
     int got;
     for (uint64_t i = 0; (got = elc_record_next(&record, &job->payload, &position)) > 0; i++) {
         int err = elc_score_text_read(&worker->text, &record, &job->limits);
-        if (!err)
-            err = compute(worker, line->scorer, outputs, worker->items[i].row);
+        if (!err) {
+            err = compute(worker, line->scorer, outputs, row);
+            row += worker->text.n;
+        }
         if (err)
             err = reject(line, job, worker, &record, job->first + i + 1, err);
         else
@@ -256,7 +217,7 @@ static int work_job(void *context, void *item, int number) {
     struct worker *worker = &line->workers[number];
     if (job->kind != JOB_BATCH)
         return 0;
-    int err = collect(worker, job, line->scorer->period);
+    int err = collect(worker, job);
     const elc_float *outputs = NULL;
     if (!err && worker->batch.n_tokens > 0) {
         const struct elc_weights *weights = &line->scorer->weights;
@@ -354,7 +315,6 @@ static void free_workers(struct worker *workers, size_t n_workers) {
         elc_score_text_free(&workers[i].text);
         elc_score_result_free(&workers[i].result);
         elc_builder_free(&workers[i].builder);
-        free(workers[i].items);
     }
     free(workers);
 }
