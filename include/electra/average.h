@@ -1,6 +1,6 @@
 /* The mean of several models: their weights added up and divided by their number. Checkpoints of
- * one run, or runs that began alike, lie close enough together for the mean to be a model, often a
- * better one than each of them. */
+ * one run, or runs that went on from the same model, lie close enough together for their mean to
+ * be a model, often a better one than each of them. */
 #ifndef ELECTRA_AVERAGE_H
 #define ELECTRA_AVERAGE_H
 

@@ -41,6 +41,7 @@ examples() {
 @test "electra-score(1)" { examples electra-score.1; }
 @test "electra-view(1)" { examples electra-view.1; }
 @test "electra-stream(5)" { examples electra-stream.5; }
+@test "electra-model(1)" { examples electra-model.1; }
 @test "electra-model(5)" { examples electra-model.5; }
 @test "electra(7)" { examples electra.7; }
 
