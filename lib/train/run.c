@@ -278,9 +278,13 @@ static int step(struct elc_run *run) {
     int err = read_batch(run);
     if (!err)
         err = train_batch(run);
+    if (err == ELC_ENUMERIC)
+        return elc_fail(err,
+                        "step %" PRIu64 ": %s (the checkpoints before it stay; lower --lr, or "
+                        "lengthen --warmup)",
+                        run->progress.step + 1, elc_error());
     if (err)
-        return err == ELC_ENUMERIC ? elc_context(err, "step %" PRIu64, run->progress.step + 1)
-                                   : err;
+        return err;
     advance(run, started);
     show_progress(run);
     bool last = run->progress.step == run->steps;
@@ -306,7 +310,8 @@ static bool must_stop(const struct elc_run *run) {
 /* After an error of the input the weights are good: keep them. Other errors leave the checkpoint
  * there is. An input that ends because the whole pipeline was told to stop is no error. */
 static int end_badly(struct elc_run *run, int err) {
-    bool input = err == ELC_ETRUNCATED || err == ELC_EFORMAT;
+    bool input =
+        err == ELC_ETRUNCATED || err == ELC_EFORMAT || err == ELC_EMISMATCH || err == ELC_ELIMIT;
     bool stopped = run->options->stop && *run->options->stop && (input || err == ELC_ESTOPPED);
     if (run->progress.step == 0 || !(input || stopped))
         return stopped ? ELC_RUN_STOPPED : err;

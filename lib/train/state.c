@@ -243,7 +243,7 @@ int elc_run_begin(struct elc_run *run) {
     uint64_t step = 0;
     size_t damaged = 0;
     int found = elc_checkpoint_find(directory, &step, &damaged);
-    if (!options->resume && (found != 0 || damaged > 0 || elc_run_is_done(directory)))
+    if (!options->resume && (found > 0 || damaged > 0 || elc_run_is_done(directory)))
         return elc_fail(ELC_EINVAL,
                         "%s: there is a run in it already: go on with it by --resume, or choose "
                         "another -o",
