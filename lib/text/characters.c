@@ -12,7 +12,8 @@
  * The reference implementation carries tables of Unicode 8 for its categories and of 9 for NFD.
  * Characters that got their category later are exempted by range: `(?![…])` before a property.
  * The ranges also span code points around them that are nothing of the kind in any version.
- * tests/golden/tokenizer/sweep.py makes the ranges and proves them on every code point.
+ * tests/golden/tokenizer has ranges.py, which makes them, and sweep.py, which proves the result on
+ * every code point.
  */
 #include "characters.h"
 
@@ -54,14 +55,14 @@ static const struct char_class classes[] = {
      "\\x{2E43}-\\x{2E63}\\x{10D6E}-\\x{10F89}\\x{113D4}-\\x{1145D}\\x{11660}-\\x{116B9}"
      "\\x{1183B}-\\x{11FFF}\\x{12FF1}-\\x{12FF2}\\x{16D6D}-\\x{16FE2}\\x{1E5FF}-\\x{1E95F}])"
      "\\p{P}"},
-    {MARK,
-     "\\x{1734}"
-     "|(?![\\x{7FD}\\x{897}-\\x{8E1}\\x{9FE}\\x{AFA}-\\x{AFF}\\x{B53}-\\x{B55}\\x{C04}-\\x{C3C}"
-     "\\x{D00}\\x{D3B}-\\x{D3C}\\x{D81}\\x{EBA}\\x{ECE}\\x{180F}-\\x{1886}\\x{1ABF}-\\x{1AF0}"
-     "\\x{1DF6}-\\x{1DFB}\\x{A82C}\\x{A8C5}\\x{A8FF}\\x{A9BD}\\x{10D24}-\\x{10F85}"
-     "\\x{11070}-\\x{11074}\\x{110C2}\\x{111C9}\\x{111CF}\\x{1123E}-\\x{11241}\\x{1133B}"
-     "\\x{113BB}-\\x{1145E}\\x{1182F}-\\x{1612F}\\x{16F4F}\\x{16FE4}\\x{1CF00}-\\x{1D128}"
-     "\\x{1D25B}-\\x{1D25C}\\x{1E000}-\\x{1E6F5}\\x{1E944}-\\x{1E94A}])\\p{Mn}"},
+    {MARK, "[\\x{1734}\\x{1171E}]"
+           "|(?![\\x{5C8}-\\x{5C9}\\x{7FD}\\x{897}-\\x{8E1}\\x{9FE}\\x{AFA}-\\x{AFF}\\x{B53}-\\x{"
+           "B55}\\x{C04}-\\x{C3C}"
+           "\\x{D00}\\x{D3B}-\\x{D3C}\\x{D81}\\x{EBA}\\x{ECE}\\x{180F}-\\x{1886}\\x{1ABF}-\\x{1AF0}"
+           "\\x{1DF6}-\\x{1DFB}\\x{A82C}\\x{A8C5}\\x{A8FF}\\x{A9BD}\\x{10D24}-\\x{10F85}"
+           "\\x{11070}-\\x{11074}\\x{110C2}\\x{111C9}\\x{111CF}\\x{1123E}-\\x{11241}\\x{1133B}"
+           "\\x{113BB}-\\x{1145E}\\x{1182F}-\\x{1612F}\\x{16F4F}\\x{16FE4}\\x{1CF00}-\\x{1D128}"
+           "\\x{1D25B}-\\x{1D25C}\\x{1E000}-\\x{1E6F5}\\x{1E944}-\\x{1E94A}])\\p{Mn}"},
     /* Decompositions that came with Unicode 13 and 16. */
     {UNDECOMPOSED, "[\\x{105C9}\\x{105E4}\\x{11383}-\\x{113C8}\\x{11938}\\x{16121}-\\x{16128}"
                    "\\x{16D68}-\\x{16D6A}]"},

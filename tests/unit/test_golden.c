@@ -28,9 +28,9 @@ struct setting {
     struct elc_tokenizer *tokenizer;
 };
 
-static void load(struct setting *setting, const char *name, const char *vocab_path) {
-    struct elc_tokenizer_options options = {.cased = strcmp(name, "cased") == 0,
-                                            .strip_accents = -1};
+static void load(struct setting *setting, const char *name, bool cased, int strip_accents,
+                 const char *vocab_path) {
+    struct elc_tokenizer_options options = {.cased = cased, .strip_accents = strip_accents};
     setting->name = name;
     if (elc_vocab_read(&setting->vocab, vocab_path) < 0 ||
         elc_tokenizer_new(&setting->tokenizer, setting->vocab, &options) < 0)
@@ -85,16 +85,19 @@ static bool line_agrees(const struct setting *setting, const json_t *line,
            same_numbers(offsets, 3, 2, encoding->ends, encoding->n);
 }
 
-static FILE *open_gzip(const char *path) {
-    char command[1024];
-    (void)snprintf(command, sizeof command, "exec gzip -dc '%s'", path);
+/* A golden file, plain or compressed. */
+static FILE *open_lines(const char *path) {
+    char command[1100];
+    size_t len = strlen(path);
+    bool compressed = len > 3 && strcmp(path + len - 3, ".gz") == 0;
+    (void)snprintf(command, sizeof command, "exec %s '%s'", compressed ? "gzip -dc" : "cat", path);
     FILE *file = popen(command, "r");
     assert_non_null(file);
     return file;
 }
 
 static void check_lines(const struct setting *setting, const char *path) {
-    FILE *file = open_gzip(path);
+    FILE *file = open_lines(path);
     struct elc_encoding encoding = {0};
     char *line = NULL;
     size_t capacity = 0, n_lines = 0, n_wrong = 0;
@@ -117,7 +120,7 @@ static void check_lines(const struct setting *setting, const char *path) {
 
 /* "hex TAB ids": the tokens of "aXb" for one code point X. */
 static void check_sweep(const struct setting *setting, const char *path) {
-    FILE *file = open_gzip(path);
+    FILE *file = open_lines(path);
     struct elc_encoding encoding = {0};
     char *line = NULL;
     size_t capacity = 0, n_lines = 0, n_wrong = 0;
@@ -182,7 +185,7 @@ static void check_all(const char *name) {
         skip();
     }
     struct setting setting;
-    load(&setting, name, path);
+    load(&setting, name, strcmp(name, "cased") == 0, -1, path);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         (void)snprintf(path, sizeof path, "%s/data/tokenizer/golden/%s.%s.jsonl.gz", shared(), name,
                        sets[i]);
@@ -192,6 +195,29 @@ static void check_all(const char *name) {
                    shared(), name);
     check_sweep(&setting, path);
     unload(&setting);
+}
+
+static void small_goldens(void **state) {
+    static const struct {
+        const char *name;
+        bool cased;
+        int strip_accents;
+    } settings[] = {
+        {"uncased", false, -1},
+        {"cased", true, -1},
+        {"uncased_accents", false, 0},
+        {"cased_no_accents", true, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        struct setting setting;
+        char path[128];
+        load(&setting, settings[i].name, settings[i].cased, settings[i].strip_accents,
+             "tests/golden/tokenizer/vocab.txt");
+        (void)snprintf(path, sizeof path, "tests/golden/tokenizer/%s.jsonl", settings[i].name);
+        check_lines(&setting, path);
+        unload(&setting);
+    }
 }
 
 static void all_uncased_goldens(void **state) {
@@ -206,6 +232,7 @@ static void all_cased_goldens(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_goldens),
         cmocka_unit_test(all_uncased_goldens),
         cmocka_unit_test(all_cased_goldens),
     };
