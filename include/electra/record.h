@@ -22,8 +22,8 @@ enum { ELC_FIELDS_LIMIT = 64 }; /* keys of one record */
 enum elc_type {
     ELC_NIL,
     ELC_BOOL,
-    ELC_UINT,   /* any integer ≥ 0 */
-    ELC_INT,    /* an integer < 0 */
+    ELC_UINT, /* any integer ≥ 0 */
+    ELC_INT,  /* an integer < 0 */
     ELC_REAL, /* float 32 or 64 */
     ELC_STR,
     ELC_BIN,
