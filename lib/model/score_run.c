@@ -7,7 +7,7 @@
 
 /* A batch closes before the record that would bring it past these. Tokens: enough for full tiles of
  * the matrix products, few enough for short inputs to keep all threads busy. */
-enum { BATCH_TOKENS = 1440, BATCH_BYTES = 1024 * 1024 };
+enum { BATCH_TOKENS = 768, BATCH_BYTES = 1024 * 1024 };
 
 /* ---- jobs ---- */
 
