@@ -118,7 +118,7 @@ units: $(UNITS) $(GRADIENTS)
 # they run what asks something of them, not of the build or the manual.
 BATS := $(sort $(wildcard tests/cli/*.bats))
 LINT := $(sort $(wildcard tests/lint/*.bats))
-NOT_SANITIZED := tests/cli/install.bats tests/cli/demo.bats
+NOT_SANITIZED := tests/cli/install.bats tests/cli/demo.bats tests/cli/pipelines.bats
 TEST_TIMEOUT ?= $(if $(filter release,$(FLAVOUR)),600,3600)
 SUITES = $(if $(filter release,$(FLAVOUR)),$(BATS) $(LINT),$(filter-out $(NOT_SANITIZED),$(BATS))) \
 	$(UNITS) $(GRADIENTS)

@@ -6,7 +6,8 @@ setup() {
 }
 
 @test "scripts" {
-    shellcheck .ci/run scripts/* tests/run tests/bench/run pipelines/demo/progress pipelines/demo/report
+    shellcheck .ci/run scripts/* tests/run tests/bench/run pipelines/plot pipelines/demo/progress \
+        pipelines/demo/report pipelines/pretrain/documents
 }
 
 @test "tests of commands" {
