@@ -1,0 +1,164 @@
+/* Lines of operands, in chunks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/lines.h"
+
+#include "scratch.h"
+
+struct fixture {
+    char *directory;
+    char *paths[3];
+};
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    f->directory = scratch_new();
+    f->paths[0] = elc_path_join(f->directory, "a");
+    f->paths[1] = elc_path_join(f->directory, "b");
+    f->paths[2] = elc_path_join(f->directory, "c");
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++)
+        free(f->paths[i]);
+    scratch_delete(f->directory);
+    free(f);
+    return 0;
+}
+
+static void write_bytes(const char *path, const char *bytes, size_t len) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Every line as "name:number:text|", an operand's end as "." */
+static void check(const struct fixture *f, size_t n_paths, const char *expected) {
+    struct elc_lines *lines;
+    struct elc_chunk chunk = {0};
+    struct elc_buffer found = {0};
+    assert_int_equal(elc_lines_new(&lines, f->paths, n_paths, false), 0);
+    uint64_t total = 0;
+    int rc;
+    while ((rc = elc_lines_next(lines, &chunk)) > 0) {
+        const char *line;
+        size_t position = 0, len;
+        uint64_t number = chunk.first_line;
+        assert_int_equal(chunk.first, total);
+        for (; elc_chunk_line(&chunk, &position, &line, &len); number++, total++)
+            assert_int_equal(elc_buffer_printf(&found, "%s:%d:%.*s|",
+                                               chunk.name + strlen(chunk.name) - 1, (int)number,
+                                               (int)len, line),
+                             0);
+        assert_int_equal(number - chunk.first_line, chunk.n_lines);
+        if (chunk.ends_operand)
+            assert_int_equal(elc_buffer_append(&found, ".", 1), 0);
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(elc_buffer_append(&found, "", 1), 0);
+    assert_string_equal((char *)found.data, expected);
+    elc_buffer_free(&found);
+    elc_buffer_free(&chunk.text);
+    elc_lines_destroy(lines);
+}
+
+static void operands_end_their_lines(void **state) {
+    struct fixture *f = *state;
+    write_bytes(f->paths[0], "one\n\r\ntwo", 9);
+    write_bytes(f->paths[1], "", 0);
+    write_bytes(f->paths[2], "three\r\n\n", 8);
+    check(f, 3, "a:1:one|a:2:|a:3:two|..c:1:three|c:2:|.");
+    write_bytes(f->paths[0], "x\r", 2);
+    check(f, 1, "a:1:x|.");
+    write_bytes(f->paths[0], "\n", 1);
+    check(f, 1, "a:1:|.");
+}
+
+static void long_lines_and_many_lines_are_whole(void **state) {
+    struct fixture *f = *state;
+    enum { LONG = 3000000, MANY = 200000 };
+    char *bytes = malloc(LONG + 10 * MANY);
+    memset(bytes, 'x', LONG);
+    size_t len = LONG;
+    bytes[len++] = '\n';
+    for (int i = 0; i < MANY; i++)
+        len += (size_t)sprintf(bytes + len, "%d\n", i);
+    write_bytes(f->paths[0], bytes, len);
+    struct elc_lines *lines;
+    struct elc_chunk chunk = {0};
+    assert_int_equal(elc_lines_new(&lines, f->paths, 1, false), 0);
+    uint64_t n = 0;
+    while (elc_lines_next(lines, &chunk) > 0) {
+        const char *line;
+        size_t position = 0, line_len;
+        for (; elc_chunk_line(&chunk, &position, &line, &line_len); n++) {
+            if (n == 0)
+                assert_int_equal(line_len, LONG);
+            else
+                assert_int_equal(strtol(line, NULL, 10), n - 1);
+        }
+        if (n > 1) /* a chunk is bounded where lines are */
+            assert_true(chunk.text.len < 1000000 || chunk.first == 0);
+    }
+    assert_int_equal(n, MANY + 1);
+    elc_buffer_free(&chunk.text);
+    elc_lines_destroy(lines);
+    free(bytes);
+}
+
+static void what_is_not_text_is_refused_by_name(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *message;
+    } bad[] = {
+        {"\x1F\x8B\x08\x00", 4, "compressed by gzip, not text; pipe it through gzip -dc"},
+        {"\x28\xB5\x2F\xFD...", 7, "compressed by zstd, not text; pipe it through zstd -dc"},
+        {"\xFD"
+         "7zXZ\0",
+         6, "compressed by xz, not text; pipe it through xz -dc"},
+        {"\x87\xA7"
+         "electra\x01",
+         10, "a stream of records, not text"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct elc_lines *lines;
+        struct elc_chunk chunk = {0};
+        write_bytes(f->paths[0], bad[i].bytes, bad[i].len);
+        assert_int_equal(elc_lines_new(&lines, f->paths, 1, false), 0);
+        assert_int_equal(elc_lines_next(lines, &chunk), ELC_EFORMAT);
+        assert_non_null(strstr(elc_error(), f->paths[0]));
+        assert_non_null(strstr(elc_error(), bad[i].message));
+        elc_buffer_free(&chunk.text);
+        elc_lines_destroy(lines);
+    }
+    struct elc_lines *lines;
+    struct elc_chunk chunk = {0};
+    unlink(f->paths[0]);
+    assert_int_equal(elc_lines_new(&lines, f->paths, 1, false), 0);
+    assert_int_equal(elc_lines_next(lines, &chunk), ELC_EIO);
+    elc_buffer_free(&chunk.text);
+    elc_lines_destroy(lines);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(operands_end_their_lines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_lines_and_many_lines_are_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_text_is_refused_by_name, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,326 @@
+/* Tokenization: one test for each rule, and the ways in which it can be misused.
+ * Equality with the reference is test_golden.c's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/tokenize.h"
+
+#include "scratch.h"
+
+static const char lines[] =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n##s\na\nb\nab\n##b\n##c\n!\n,\ne\n"
+    "##é\né\nHello\n中\n[\n]\nmask\nun\n##aff\n##able\nσ\nς\n##σ\n";
+
+struct fixture {
+    struct elc_vocab *vocab;
+    struct elc_tokenizer *uncased, *cased;
+};
+
+static struct elc_tokenizer *make(const struct elc_vocab *vocab, bool cased, int strip_accents) {
+    struct elc_tokenizer *tokenizer;
+    const struct elc_tokenizer_options options = {.cased = cased, .strip_accents = strip_accents};
+    if (elc_tokenizer_new(&tokenizer, vocab, &options) < 0)
+        fail_msg("%s", elc_error());
+    return tokenizer;
+}
+
+static int set_up(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
+    if (elc_vocab_parse(&fixture->vocab, lines, strlen(lines), "v") < 0)
+        return -1;
+    fixture->uncased = make(fixture->vocab, false, -1);
+    fixture->cased = make(fixture->vocab, true, -1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+    elc_tokenizer_destroy(fixture->uncased);
+    elc_tokenizer_destroy(fixture->cased);
+    elc_vocab_destroy(fixture->vocab);
+    free(fixture);
+    return 0;
+}
+
+/* "token@start-end/word" for each token, between spaces. */
+static void check(const struct fixture *fixture, const struct elc_tokenizer *tokenizer,
+                  const char *text, size_t len, const char *expected) {
+    struct elc_encoding encoding = {0};
+    struct elc_buffer found = {0};
+    if (elc_tokenizer_encode(tokenizer, text, len, SIZE_MAX, &encoding) < 0)
+        fail_msg("%s", elc_error());
+    for (size_t i = 0; i < encoding.n; i++)
+        assert_int_equal(elc_buffer_printf(&found, "%s%s@%u-%u/%u", i > 0 ? " " : "",
+                                           elc_vocab_token(fixture->vocab, encoding.ids[i], NULL),
+                                           encoding.starts[i], encoding.ends[i], encoding.words[i]),
+                         0);
+    assert_int_equal(elc_buffer_append(&found, "", 1), 0);
+    assert_string_equal((const char *)found.data, expected);
+    elc_buffer_free(&found);
+    elc_encoding_free(&encoding);
+}
+
+#define UNCASED(text, expected) check(f, f->uncased, text, sizeof(text) - 1, expected)
+#define CASED(text, expected) check(f, f->cased, text, sizeof(text) - 1, expected)
+
+static void words_are_cut_at_spaces_and_punctuation(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("", "");
+    UNCASED(" \t\r\n", "");
+    UNCASED("Hello, worlds!", "hello@0-5/0 ,@5-6/1 world@7-12/2 ##s@12-13/2 !@13-14/3");
+    UNCASED("a\xC2\xA0"
+            "b\xE3\x80\x80"
+            "a\xE2\x80\xA8"
+            "b",
+            "a@0-1/0 b@3-4/1 a@7-8/2 b@11-12/3");
+    UNCASED("a\xE2\x82\xAC"
+            "b",
+            "[UNK]@0-5/0"); /* the euro sign is a letter to BERT */
+    UNCASED("a$b", "a@0-1/0 [UNK]@1-2/1 b@2-3/2");
+}
+
+static void pieces_are_the_longest(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("unaffable", "un@0-2/0 ##aff@2-5/0 ##able@5-9/0");
+    UNCASED("abc", "ab@0-2/0 ##c@2-3/0");
+    UNCASED("abx", "[UNK]@0-3/0"); /* no way back */
+    CASED("Hello hello", "Hello@0-5/0 hello@6-11/1");
+}
+
+static void case_and_accents_go_together_unless_told(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("\xC3\x89", "e@0-2/0");  /* É */
+    UNCASED("E\xCC\x81", "e@0-1/0"); /* a dropped mark covers nothing */
+    UNCASED("e\xCC\x81"
+            "b",
+            "e@0-1/0 ##b@3-4/0");
+    CASED("\xC3\xA9", "\xC3\xA9@0-2/0"); /* é */
+    struct elc_tokenizer *lower = make(f->vocab, false, 0);
+    check(f, lower, "A\xC3\x89", 3, "a@0-1/0 ##\xC3\xA9@1-3/0");
+    elc_tokenizer_destroy(lower);
+    struct elc_tokenizer *plain = make(f->vocab, true, 1);
+    check(f, plain, "\xC3\xA9", 2, "e@0-2/0");
+    elc_tokenizer_destroy(plain);
+}
+
+static void lower_case_knows_no_final_sigma(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("\xCE\xA3\xCE\xA3", "\xCF\x83@0-2/0 ##\xCF\x83@2-4/0"); /* ΣΣ */
+}
+
+static void controls_vanish_without_a_trace(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("a\0b", "ab@0-3/0");
+    UNCASED("a\x0B"
+            "b",
+            "ab@0-3/0");
+    UNCASED("\xEF\xBB\xBF"
+            "a\xE2\x80\x8B"
+            "b",
+            "ab@3-8/0"); /* BOM, zero-width space */
+    UNCASED("a\xEF\xBF\xBD"
+            "b",
+            "ab@0-5/0"); /* U+FFFD */
+}
+
+static void chinese_characters_stand_alone(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("a\xE4\xB8\xAD"
+            "b",
+            "a@0-1/0 \xE4\xB8\xAD@1-4/1 b@4-5/2");
+}
+
+static void special_tokens_are_kept_whole(void **state) {
+    const struct fixture *f = *state;
+    UNCASED("a[MASK]b", "a@0-1/0 [MASK]@1-7/1 b@7-8/2");
+    UNCASED("[mask]", "[@0-1/0 mask@1-5/1 ]@5-6/2");
+    UNCASED("[[SEP]]", "[@0-1/0 [SEP]@1-6/1 ]@6-7/2");
+    UNCASED("[MASK", "[@0-1/0 mask@1-5/1");
+}
+
+static void long_words_are_unknown(void **state) {
+    const struct fixture *f = *state;
+    char text[205];
+    struct elc_encoding encoding = {0};
+    memset(text, 'b', sizeof text);
+    assert_int_equal(elc_tokenizer_encode(f->uncased, text, 100, SIZE_MAX, &encoding), 0);
+    assert_int_equal(encoding.n, 100);
+    assert_int_equal(elc_tokenizer_encode(f->uncased, text, 101, SIZE_MAX, &encoding), 0);
+    assert_int_equal(encoding.n, 1);
+    assert_int_equal(encoding.ids[0], 1);
+    assert_int_equal(encoding.ends[0], 101);
+    elc_encoding_free(&encoding);
+}
+
+static void what_is_cut_is_counted(void **state) {
+    const struct fixture *f = *state;
+    struct elc_encoding encoding = {0};
+    const char text[] = "a unaffable b";
+    for (size_t limit = 0; limit <= 6; limit++) {
+        assert_int_equal(elc_tokenizer_encode(f->uncased, text, sizeof text - 1, limit, &encoding),
+                         0);
+        assert_int_equal(encoding.n, limit < 5 ? limit : 5);
+        assert_int_equal(encoding.cut, limit < 5 ? 5 - limit : 0);
+    }
+    elc_encoding_free(&encoding);
+}
+
+static void an_encoding_belongs_to_one_tokenizer(void **state) {
+    const struct fixture *f = *state;
+    struct elc_encoding encoding = {0};
+    assert_int_equal(elc_tokenizer_encode(f->uncased, "a", 1, 1, &encoding), 0);
+    assert_int_equal(elc_tokenizer_encode(f->cased, "a", 1, 1, &encoding), ELC_EINVAL);
+    elc_encoding_free(&encoding);
+    assert_int_equal(elc_tokenizer_encode(f->cased, "a", 1, 1, &encoding), 0);
+    elc_encoding_free(&encoding);
+}
+
+static void what_is_not_there_is_refused(void **state) {
+    const struct fixture *f = *state;
+    struct elc_tokenizer *tokenizer;
+    const struct elc_tokenizer_options google = {.google = true};
+    const struct elc_tokenizer_options pattern = {.pattern = "x"};
+    assert_int_equal(elc_tokenizer_new(&tokenizer, f->vocab, &google), ELC_EINVAL);
+    assert_int_equal(elc_tokenizer_new(&tokenizer, f->vocab, &pattern), ELC_EINVAL);
+}
+
+static void the_header_says_which_rules(void **state) {
+    const struct fixture *f = *state;
+    struct elc_arena arena = {0};
+    struct elc_tokenizer_id id;
+    assert_int_equal(elc_tokenizer_describe(f->uncased, &id, &arena), 0);
+    assert_false(id.cased);
+    assert_true(id.strip_accents);
+    assert_string_equal(id.compat, "fast");
+    assert_null(id.pattern);
+    assert_true(id.unicode[0] >= '1' && strchr(id.unicode, '.'));
+    assert_int_equal(elc_tokenizer_describe(f->cased, &id, &arena), 0);
+    assert_true(id.cased);
+    assert_false(id.strip_accents);
+    elc_arena_free(&arena);
+}
+
+/* ---- words ---- */
+
+static int join(void *context, const char *bytes, size_t len) {
+    struct elc_buffer *buffer = context;
+    int rc = elc_buffer_append(buffer, bytes, len);
+    return rc < 0 ? rc : elc_buffer_append(buffer, "|", 1);
+}
+
+static int stop(void *context, const char *bytes, size_t len) {
+    (void)bytes;
+    (void)len;
+    return ++*(int *)context == 2 ? ELC_EIO : 0;
+}
+
+static void words_for_learning_need_no_vocabulary(void **state) {
+    (void)state;
+    struct elc_tokenizer *tokenizer = make(NULL, false, -1);
+    struct elc_encoding scratch = {0};
+    struct elc_buffer found = {0};
+    char text[300] = "\xC3\x89t\xC3\xA9, don't [MASK] ";
+    memset(text + strlen(text), 'x', 101);
+    assert_int_equal(elc_tokenizer_words(tokenizer, text, strlen(text), &scratch, join, &found), 0);
+    assert_int_equal(elc_buffer_append(&found, "", 1), 0);
+    assert_string_equal((char *)found.data, "ete|,|don|'|t|");
+    int calls = 0;
+    assert_int_equal(elc_tokenizer_words(tokenizer, "a b c", 5, &scratch, stop, &calls), ELC_EIO);
+    assert_int_equal(calls, 2);
+    elc_buffer_free(&found);
+    elc_encoding_free(&scratch);
+    elc_tokenizer_destroy(tokenizer);
+}
+
+/* ---- options of a model ---- */
+
+static int read_options(const char *tokenizer, const char *config,
+                        struct elc_tokenizer_options *options) {
+    char *directory = scratch_new();
+    char *tokenizer_path = elc_path_join(directory, "tokenizer.json");
+    char *config_path = elc_path_join(directory, "tokenizer_config.json");
+    if (tokenizer)
+        scratch_write(tokenizer_path, tokenizer);
+    if (config)
+        scratch_write(config_path, config);
+    *options = (struct elc_tokenizer_options){.strip_accents = -1};
+    int rc = elc_tokenizer_options_read(options, directory);
+    free(tokenizer_path);
+    free(config_path);
+    scratch_delete(directory);
+    return rc;
+}
+
+static void a_model_says_how_it_wants_its_texts(void **state) {
+    (void)state;
+    struct elc_tokenizer_options options;
+    assert_int_equal(read_options(NULL, NULL, &options), 0);
+    assert_false(options.cased);
+    assert_int_equal(options.strip_accents, -1);
+    assert_int_equal(read_options(NULL, "{\"do_lower_case\": false, \"x\": 1}", &options), 0);
+    assert_true(options.cased);
+    assert_int_equal(
+        read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":false,"
+                     "\"strip_accents\":true}}",
+                     NULL, &options),
+        0);
+    assert_true(options.cased);
+    assert_int_equal(options.strip_accents, 1);
+    assert_int_equal(read_options("{\"normalizer\":{\"lowercase\":false,\"strip_accents\":null}}",
+                                  "{\"do_lower_case\":true,\"strip_accents\":false}", &options),
+                     0);
+    assert_false(options.cased);
+    assert_int_equal(options.strip_accents, 0);
+}
+
+static void rules_that_are_not_there_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *tokenizer, *config, *message;
+    } bad[] = {
+        {"{\"normalizer\":{\"type\":\"NFKC\"}}", NULL, "normalizer 'NFKC' is not supported"},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}", NULL, "pre_tokenizer 'Metaspace'"},
+        {"{\"normalizer\":{\"clean_text\":false}}", NULL, "'clean_text' false"},
+        {"{\"normalizer\":{\"handle_chinese_chars\":false}}", NULL, "'handle_chinese_chars' false"},
+        {NULL, "{\"tokenize_chinese_chars\":false}", "'tokenize_chinese_chars' false"},
+        {NULL, "{\"do_lower_case\":1}", "'do_lower_case' is not true or false"},
+        {NULL, "[]", "not an object"},
+        {NULL, "", "tokenizer_config.json: line 1:"},
+        {NULL, "{\"a\":1,\"a\":1}", "duplicate"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct elc_tokenizer_options options;
+        assert_true(read_options(bad[i].tokenizer, bad[i].config, &options) < 0);
+        if (!strstr(elc_error(), bad[i].message))
+            fail_msg("'%s' does not say '%s'", elc_error(), bad[i].message);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_cut_at_spaces_and_punctuation),
+        cmocka_unit_test(pieces_are_the_longest),
+        cmocka_unit_test(case_and_accents_go_together_unless_told),
+        cmocka_unit_test(lower_case_knows_no_final_sigma),
+        cmocka_unit_test(controls_vanish_without_a_trace),
+        cmocka_unit_test(chinese_characters_stand_alone),
+        cmocka_unit_test(special_tokens_are_kept_whole),
+        cmocka_unit_test(long_words_are_unknown),
+        cmocka_unit_test(what_is_cut_is_counted),
+        cmocka_unit_test(an_encoding_belongs_to_one_tokenizer),
+        cmocka_unit_test(what_is_not_there_is_refused),
+        cmocka_unit_test(the_header_says_which_rules),
+        cmocka_unit_test(words_for_learning_need_no_vocabulary),
+        cmocka_unit_test(a_model_says_how_it_wants_its_texts),
+        cmocka_unit_test(rules_that_are_not_there_are_refused),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
