@@ -35,9 +35,14 @@ static void clear_progress(const struct tool *tool) {
         fputs("\r\033[K", stderr);
 }
 
+/* Messages quote what was read, and go to terminals: control characters are shown as '?'. */
+ELC_PRINTF(2, 0)
 static void print_message(struct tool *tool, const char *format, va_list arguments) {
     char text[4096];
     int len = vsnprintf(text, sizeof text, format, arguments);
+    for (char *at = text; len >= 0 && *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
     clear_progress(tool);
     tool->progress_shown = false;
     fprintf(stderr, "%s: %s\n", tool->name, len < 0 ? "unknown error" : text);
@@ -235,8 +240,10 @@ static void accept_option(struct tool *tool, size_t index, const char *text) {
         tool->verbose = false;
         exit(tool_end(tool, TOOL_DONE));
     }
-    if (set_option(o, text) < 0)
-        exit(tool_usage(tool, "--%s: %s", o->name, elc_error()));
+    int err = set_option(o, text);
+    if (err)
+        exit(err == ELC_ENOMEM ? tool_fail(tool, "%s", elc_error())
+                               : tool_usage(tool, "--%s: %s", o->name, elc_error()));
 }
 
 /* A descriptor that the caller closed would be given to the next file that is opened, and what is

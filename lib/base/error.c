@@ -11,6 +11,7 @@ enum { MESSAGE_BYTES = 2048 };
 static _Thread_local char message[MESSAGE_BYTES];
 
 /* Formats beside the message first: the arguments may point into it. */
+ELC_PRINTF(3, 0)
 static void set_message(const char *prefix_end, const char *suffix, const char *format,
                         va_list arguments) {
     char text[MESSAGE_BYTES];
