@@ -8,6 +8,7 @@
 
 #include "electra/directory.h"
 #include "electra/file.h"
+#include "electra/json_text.h"
 #include "electra/staging.h"
 #include "electra/stream.h"
 #include "settings.h"
@@ -57,8 +58,8 @@ static int compare_setting(const struct elc_setting *setting, const struct model
     json_t *there = elc_setting_json(setting, &first->config);
     int err = here && there ? 0 : elc_fail_memory(0);
     if (!err && !json_equal(here, there)) {
-        char *a = json_dumps(here, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        char *b = json_dumps(there, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        char *a = elc_json_dumps(here, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        char *b = elc_json_dumps(there, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         err = elc_fail(ELC_EMISMATCH, "%s: '%s' is %s, but %s in %s", model->path, setting->key,
                        a ? a : "other", b ? b : "other", first->path);
         free(a);
@@ -164,7 +165,7 @@ static int copy_config(const char *directory, const struct model *first) {
     if (!err) {
         (void)json_object_del(config, "torch_dtype");
         (void)json_object_del(config, "dtype");
-        char *dump = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+        char *dump = elc_json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
         err = dump ? elc_buffer_printf(&text, "%s\n", dump) : elc_fail_memory(0);
         free(dump);
     }

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "electra/file.h"
+#include "electra/json_text.h"
 #include "settings.h"
 
 enum { CONFIG_BYTES_LIMIT = 16 * 1024 * 1024 };
@@ -175,7 +176,7 @@ int elc_config_format(const struct elc_config *config, struct elc_buffer *json) 
     if (!object)
         return elc_fail_memory(0);
     /* 15 digits are the most that give back every decimal number as it was written. */
-    char *text = json_dumps(object, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+    char *text = elc_json_dumps(object, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(object);
     if (!text)
         return elc_fail_memory(0);

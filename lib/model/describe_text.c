@@ -5,11 +5,13 @@
 #include <string.h>
 #include <jansson.h>
 
+#include "electra/json_text.h"
+
 /* 15 digits are the most that give back every decimal number as it was written. */
 enum { DIGITS = 15 };
 
 int elc_description_json(struct elc_buffer *text, const struct json_t *object) {
-    char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
+    char *line = elc_json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
     int err = line ? elc_buffer_printf(text, "%s\n", line) : elc_fail_memory(0);
     free(line);
     return err;

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "electra/file.h"
+#include "electra/json_text.h"
 #include "electra/memory.h"
 
 /* ---- finding ---- */
@@ -71,7 +72,7 @@ static int save_tokenizer_config(const char *directory, bool cased, bool strip_a
     json_t *object = json_pack("{s:b, s:i, s:b, s:s}", "do_lower_case", !cased, "model_max_length",
                                (int)max_length, "strip_accents", (int)strip_accents,
                                "tokenizer_class", "ElectraTokenizer");
-    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    char *text = object ? elc_json_dumps(object, JSON_INDENT(2)) : NULL;
     json_decref(object);
     char *path = text ? elc_path_join(directory, "tokenizer_config.json") : NULL;
     int err = text ? path ? 0 : ELC_ENOMEM : elc_fail_memory(0);

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "electra/file.h"
+#include "electra/json_text.h"
 #include "settings.h"
 
 enum { FILE_BYTES_LIMIT = 1024 * 1024 };
@@ -286,7 +287,7 @@ int elc_pretrain_config_format(const struct elc_pretrain_config *config, struct 
     if (err == 0)
         err = add_settings(object, "generator_", elc_config_settings, elc_n_config_settings,
                            &config->generator);
-    char *text = err == 0 ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    char *text = err == 0 ? elc_json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     if (text)
         err = elc_buffer_append(json, text, strlen(text));
     else if (err == 0)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "dtype.h"
+#include "electra/json_text.h"
 #include "electra/memory.h"
 
 static int by_dtype_and_name(const void *a, const void *b) {
@@ -55,7 +56,7 @@ static char *format_header(const struct elc_to_store **tensors, size_t n_tensors
         good = set(header, tensors[i]->name, format_tensor(tensors[i], offset));
         offset += tensors[i]->bytes;
     }
-    char *text = good ? json_dumps(header, JSON_COMPACT) : NULL;
+    char *text = good ? elc_json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     return text;
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "electra/json.h"
+#include "electra/json_text.h"
 #include "electra/tokenize.h"
 #include "score.h"
 
@@ -191,7 +192,7 @@ static bool json_embed(json_t *object, const struct elc_score_result *result) {
 
 /* Appends the object as a line and lets go of it. */
 static int json_line(struct elc_buffer *out, json_t *object, bool good) {
-    char *text = good ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    char *text = good ? elc_json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(object);
     int err = text ? elc_buffer_append(out, text, strlen(text)) : elc_fail_memory(0);
     free(text);

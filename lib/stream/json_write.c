@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "electra/json.h"
+#include "electra/json_text.h"
 #include "header.h"
 #include "twin.h"
 #include "wire.h"
@@ -196,18 +197,14 @@ static int put(struct elc_buffer *line, const char *text) {
     return elc_buffer_append(line, text, strlen(text));
 }
 
-static int append_text(const char *bytes, size_t len, void *text) {
-    return elc_buffer_append(text, bytes, len);
-}
-
 /* Appends the tree, which it takes. */
 static int dump(struct elc_buffer *text, const struct tree *tree, json_t *json) {
     if (!json)
         return ELC_ENOMEM;
     size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)tree->digits);
-    int failed = json_dump_callback(json, append_text, text, flags);
+    int err = elc_json_append(text, json, flags);
     json_decref(json);
-    return failed ? elc_fail_memory(0) : 0;
+    return err;
 }
 
 int elc_json_from_value(struct elc_buffer *text, const struct elc_field *value) {

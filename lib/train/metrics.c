@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "electra/json_text.h"
+
 static double ratio(double a, double b) {
     return b > 0 ? a / b : NAN;
 }
@@ -126,7 +128,7 @@ json_t *elc_metrics_valid(const struct elc_pretrain_config *config,
 }
 
 int elc_json_line(struct elc_buffer *line, json_t *object) {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    char *text = object ? elc_json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(object);
     if (!text)
         return elc_fail_memory(0);
