@@ -42,13 +42,13 @@ struct elc_checkpoint {
     uint32_t max_length;
 };
 
-/* Writes checkpoint-`step` with `state` (JSON text) and points DIR/latest at it. An existing one of
- * the same step is replaced. After an error what was there before is as it was. */
+/* Writes checkpoint-`step` with `state` (JSON text); no link leads to it yet. An existing one of the
+ * same step is replaced. After an error what was there before is as it was. */
 int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
                         uint64_t step, const char *state, size_t state_len) ELC_MUST_CHECK;
-/* Points the links to the networks into checkpoint-`step`. */
+/* Points DIR/latest at checkpoint-`newest`, the links to the networks into checkpoint-`shown`. */
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
-                           uint64_t step) ELC_MUST_CHECK;
+                           uint64_t newest, uint64_t shown) ELC_MUST_CHECK;
 /* Leaves checkpoint-`newest`, those before it until there are `keep`, and `best` (UINT64_MAX:
  * none). Removes all others: older ones, newer ones (damaged, else a run would have gone on from
  * them), and what a killed run left under temporary names. */

@@ -16,6 +16,7 @@
 
 #include "electra/directory.h"
 #include "electra/file.h"
+#include "electra/json_text.h"
 #include "electra/parse.h"
 #include "electra/staging.h"
 
@@ -81,7 +82,7 @@ static int write_manifest(const struct elc_checkpoint *checkpoint, const char *r
     int err = manifest && path ? 0 : elc_fail_memory(0);
     if (!err)
         err = describe_files(json_object_get(manifest, "files"), checkpoint, root);
-    if (!err && !(text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS)))
+    if (!err && !(text = elc_json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS)))
         err = elc_fail_memory(0);
     if (!err)
         err = elc_file_write(path, text, strlen(text));
@@ -257,15 +258,11 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
     }
     if (!err)
         err = elc_fsync_directory(directory);
-    if (!err)
-        err = replace_link(directory, "latest", name);
     if (err && temporary) {
-        int saved = errno;
         char message[1024];
         (void)snprintf(message, sizeof message, "%s", elc_error());
         (void)!elc_remove_tree(temporary); /* a leftover is removed by the next prune */
         err = elc_fail((enum elc_err)err, "%s", message);
-        errno = saved;
     }
     free(temporary);
     free(final_path);
@@ -273,13 +270,15 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
 }
 
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
-                           uint64_t step) {
-    int err = 0;
+                           uint64_t newest, uint64_t shown) {
+    char name[NAME_BYTES];
+    checkpoint_name(name, PREFIX, newest);
+    int err = replace_link(directory, "latest", name);
     for (size_t i = 0; !err && i < 2; i++) {
         if (!checkpoint->networks[i].trained)
             continue;
         char target[2 * NAME_BYTES];
-        (void)snprintf(target, sizeof target, PREFIX "%" PRIu64 "/%s", step,
+        (void)snprintf(target, sizeof target, PREFIX "%" PRIu64 "/%s", shown,
                        checkpoint->networks[i].name);
         err = replace_link(directory, checkpoint->networks[i].name, target);
     }

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "electra/json_text.h"
+
 enum { KEEP = 3 }; /* checkpoints, besides the best */
 
 /* ---- settings: what must not change when a run is resumed ---- */
@@ -51,8 +53,8 @@ static int compare_settings(const json_t *before, json_t *now) {
         json_t *old = json_object_get(before, key);
         if (old && json_equal(old, value))
             continue;
-        char *was = json_dumps(old, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        char *is = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        char *was = elc_json_dumps(old, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        char *is = elc_json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         int err = elc_fail(ELC_EINVAL,
                            "--resume: this run was started with %s %s, not %s (give the options "
                            "that it was started with, or another -o)",
@@ -89,6 +91,17 @@ static bool is_finite(const struct elc_trained *trained) {
     return true;
 }
 
+/* Lets the links lead to the checkpoint of the present step, or the best, and removes others. */
+static int publish(const struct elc_run *run) {
+    const char *directory = run->options->directory;
+    uint64_t newest = run->progress.step;
+    int err = elc_checkpoint_publish(&run->checkpoint, directory, newest,
+                                     run->has_best ? run->best_step : newest);
+    return err ? err
+               : elc_checkpoint_prune(directory, newest, KEEP,
+                                      run->has_best ? run->best_step : UINT64_MAX);
+}
+
 int elc_run_save(struct elc_run *run) {
     if (run->saved_step == run->progress.step)
         return 0;
@@ -99,7 +112,7 @@ int elc_run_save(struct elc_run *run) {
     if (fsync(run->metrics_fd) != 0 && errno != EINVAL)
         return elc_fail_errno("%s", run->metrics_path);
     json_t *state = state_json(run);
-    char *text = state ? json_dumps(state, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    char *text = state ? elc_json_dumps(state, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(state);
     int err = text ? elc_checkpoint_save(&run->checkpoint, options->directory, run->progress.step,
                                          text, strlen(text))
@@ -110,11 +123,7 @@ int elc_run_save(struct elc_run *run) {
                            run->progress.step);
     run->saved_step = run->progress.step;
     run->saved_at = elc_run_clock();
-    uint64_t shown = run->has_best ? run->best_step : run->progress.step;
-    err = elc_checkpoint_publish(&run->checkpoint, options->directory, shown);
-    return err ? err
-               : elc_checkpoint_prune(options->directory, run->progress.step, KEEP,
-                                      run->has_best ? run->best_step : UINT64_MAX);
+    return publish(run);
 }
 
 int elc_run_mark_done(struct elc_run *run) {
@@ -229,6 +238,8 @@ static int resume(struct elc_run *run, uint64_t step) {
         err = restore(run, state, step);
     json_decref(state);
     elc_buffer_free(&text);
+    if (!err)
+        err = publish(run); /* it may have been cut off between saving and this */
     if (!err)
         elc_run_note(run, false, "resumed from %s/checkpoint-%" PRIu64, run->options->directory,
                      step);

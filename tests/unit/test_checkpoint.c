@@ -102,7 +102,8 @@ static void save(struct fixture *f, uint64_t step) {
     char text[64];
     (void)snprintf(text, sizeof text, "{\"step\": %llu}", (unsigned long long)step);
     fill_networks(f, step);
-    if (elc_checkpoint_save(&f->checkpoint, f->directory, step, text, strlen(text)) != 0)
+    if (elc_checkpoint_save(&f->checkpoint, f->directory, step, text, strlen(text)) != 0 ||
+        elc_checkpoint_publish(&f->checkpoint, f->directory, step, step) != 0)
         fail_msg("%s", elc_error());
 }
 
@@ -174,7 +175,7 @@ static void what_is_saved_is_loaded_to_the_bit(void **state) {
     assert_memory_equal(text.data, "{\"step\": 120}", text.len);
     elc_buffer_free(&text);
     expect_found(f, 120, 0);
-    assert_int_equal(scratch_count(f->directory), 2); /* the checkpoint and the link */
+    assert_int_equal(scratch_count(f->directory), 4); /* the checkpoint and three links */
 }
 
 static void equal_runs_leave_equal_bytes(void **state) {
@@ -220,7 +221,7 @@ static void links_lead_where_they_are_told(void **state) {
     save(f, 2);
     for (uint64_t step = 1; step <= 2; step++) {
         char target[64];
-        assert_int_equal(elc_checkpoint_publish(&f->checkpoint, f->directory, step), 0);
+        assert_int_equal(elc_checkpoint_publish(&f->checkpoint, f->directory, 2, step), 0);
         (void)snprintf(target, sizeof target, "checkpoint-%d/discriminator", (int)step);
         expect_link(f, "discriminator", target);
         (void)snprintf(target, sizeof target, "checkpoint-%d/generator", (int)step);
@@ -246,12 +247,12 @@ static void three_and_the_best_are_kept(void **state) {
     assert_int_equal(elc_checkpoint_prune(f->directory, 60, 3, 20), 0);
     assert_true(exists(f, "checkpoint-60") && exists(f, "checkpoint-50"));
     assert_true(exists(f, "checkpoint-40") && exists(f, "checkpoint-20"));
-    assert_int_equal(scratch_count(f->directory), 5);                   /* with latest */
-    assert_int_equal(elc_checkpoint_prune(f->directory, 60, 3, 60), 0); /* the best among them */
-    assert_int_equal(scratch_count(f->directory), 4);
+    assert_int_equal(scratch_count(f->directory), 7);                   /* with the links */
+    assert_int_equal(elc_checkpoint_prune(f->directory, 60, 3, 60), 0); /* the best is among them */
+    assert_int_equal(scratch_count(f->directory), 6);
     assert_int_equal(elc_checkpoint_prune(f->directory, 60, 1, UINT64_MAX), 0);
     assert_true(exists(f, "checkpoint-60"));
-    assert_int_equal(scratch_count(f->directory), 2);
+    assert_int_equal(scratch_count(f->directory), 4);
     free(leftover);
     free(inner);
     free(file);
@@ -354,7 +355,7 @@ static void damaged_newer_ones_go_with_the_next_save(void **state) {
     save(f, 25);
     assert_int_equal(elc_checkpoint_prune(f->directory, 25, 3, UINT64_MAX), 0);
     assert_true(exists(f, "checkpoint-10") && exists(f, "checkpoint-20"));
-    assert_int_equal(scratch_count(f->directory), 4);
+    assert_int_equal(scratch_count(f->directory), 6);
     expect_found(f, 25, 0);
     expect_link(f, "latest", "checkpoint-25");
 }
@@ -394,6 +395,8 @@ static int save_within(struct fixture *f, size_t limit) {
         setrlimit(RLIMIT_FSIZE, &most);
         fill_networks(f, 20);
         int err = elc_checkpoint_save(&f->checkpoint, f->directory, 20, "{}", 2);
+        if (!err)
+            err = elc_checkpoint_publish(&f->checkpoint, f->directory, 20, 10);
         _exit(err == 0 ? 0 : err == ELC_EIO && strstr(elc_error(), "large") ? 1 : 2);
     }
     int status;
@@ -405,7 +408,6 @@ static int save_within(struct fixture *f, size_t limit) {
 static void a_failed_save_leaves_what_was_there(void **state) {
     struct fixture *f = *state;
     save(f, 10);
-    assert_int_equal(elc_checkpoint_publish(&f->checkpoint, f->directory, 10), 0);
     int failed = 1, n_failed = 0;
     for (size_t limit = 0; failed; limit = limit * 3 / 2 + 1) {
         failed = save_within(f, limit);
