@@ -135,6 +135,7 @@ static void narrow(const char *path, uint16_t bits) {
     struct elc_safetensors file;
     assert_int_equal(elc_safetensors_open(&file, path), 0);
     struct elc_to_store *tensors = calloc(file.n_tensors, sizeof *tensors);
+    assert_non_null(tensors);
     uint16_t numbers[1024];
     for (size_t i = 0; i < 1024; i++)
         numbers[i] = bits;
@@ -185,6 +186,7 @@ static void what_the_first_says_of_itself_is_kept(void **state) {
     struct elc_map config;
     assert_int_equal(elc_map_open(&config, "mean/config.json"), 0);
     char *text = strndup((const char *)config.data, config.len);
+    assert_non_null(text);
     assert_non_null(strstr(text, "\"0\": \"kept\""));
     assert_non_null(strstr(text, "\"own\": 1e-12"));
     assert_non_null(strstr(text, "\"hidden_dropout_prob\": 0.3"));
