@@ -22,7 +22,7 @@ struct elc_batch {
     uint8_t *types;     /* [T] segment ids */
     uint32_t *positions; /* [T] place of the token in its text, from 0 */
     uint32_t *starts;   /* [S + 1] first row of each text; starts[S] = T */
-    uint64_t *places;   /* [S] place of the text in the step's global batch: names its random numbers */
+    uint64_t *places;   /* [S] place in the step's global batch: names random numbers */
     size_t token_capacity, sequence_capacity;
 };
 void elc_batch_clear(struct elc_batch *batch);

@@ -42,8 +42,8 @@ struct elc_checkpoint {
     uint32_t max_length;
 };
 
-/* Writes checkpoint-`step` with `state` (JSON text); no link leads to it yet. An existing one of the
- * same step is replaced. After an error what was there before is as it was. */
+/* Writes checkpoint-`step` with `state` (JSON text); no link leads to it yet. An existing one of
+ * the same step is replaced. After an error what was there before is as it was. */
 int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
                         uint64_t step, const char *state, size_t state_len) ELC_MUST_CHECK;
 /* Points DIR/latest at checkpoint-`newest`, the links to the networks into checkpoint-`shown`. */

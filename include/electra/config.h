@@ -50,9 +50,9 @@ struct elc_config {
     uint32_t pad_token_id;
 };
 
-/* The defaults of transformers' ElectraConfig (= the small discriminator), which missing keys take. */
+/* The defaults of transformers' ElectraConfig (= the small discriminator): of missing keys. */
 void elc_config_default(struct elc_config *config);
-/* ELC_EINVAL "'hidden_size' …" unless every field is in its bounds and the heads divide the width. */
+/* ELC_EINVAL "'hidden_size' …" unless all fields are in bounds and the heads divide the width. */
 int elc_config_check(const struct elc_config *config) ELC_MUST_CHECK;
 /* Reads a config.json; `name` is for messages. Unknown keys are ignored (transformers writes
  * many); a model_type other than "electra", a position_embedding_type other than "absolute" and an
@@ -92,8 +92,8 @@ int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *nam
 int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
                               const char *const *overrides, size_t n_overrides) ELC_MUST_CHECK;
 
-/* All of it as one flat JSON object, appended to `json`: the shapes of both networks (the generator's
- * with "generator_" in front) and the rest. What a checkpoint keeps. */
+/* All of it as one flat JSON object, appended to `json`: the shapes of both networks (the
+ * generator's with "generator_" in front) and the rest. What a checkpoint keeps. */
 int elc_pretrain_config_format(const struct elc_pretrain_config *config,
                                struct elc_buffer *json) ELC_MUST_CHECK;
 

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* ---- LayerNorm (Ba et al. 2016): y = gamma·x̂ + beta with x̂ = (x - mean(x)) / √(var(x) + eps) ----
+/* ---- LayerNorm (Ba et al. 2016): y = gamma·x̂ + beta, x̂ = (x - mean(x)) / √(var(x) + eps) ----
  *
  * Kept for the backward pass are x̂ (`hat`) and 1/√… (`rstd`). A row whose numbers are all equal
  * has x̂ = 0, also when eps is 0. */

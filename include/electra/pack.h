@@ -30,7 +30,7 @@ enum { ELC_PACK_MIN_LENGTH = 5 }; /* the shortest max_length */
 /* One example; borrowed for the call that shows it. */
 struct elc_packed {
     const uint32_t *ids;
-    const uint32_t *words; /* each token's word in the example, 2^32-1 for specials; NULL: unknown */
+    const uint32_t *words; /* each token's word, 2^32-1 for specials; NULL: unknown */
     const uint32_t *types; /* 0 in [CLS] A [SEP], 1 in B [SEP] */
     size_t n;
     bool pair; /* there is a B */

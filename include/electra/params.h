@@ -90,13 +90,13 @@ struct elc_to_store {
 int elc_safetensors_write(const char *path, const struct elc_to_store *tensors, size_t n_tensors,
                           const char *const *metadata, size_t n_metadata) ELC_MUST_CHECK;
 
-/* Copies (converting F16, BF16, F32, F64 to elc_float) the tensors of a network out of a file into
- * `values`, tolerating what ELECTRA's files come with: unused embeddings_project when E = H, position_ids,
- * tied generator_lm_head.weight present or absent, LayerNorm.gamma/beta, a missing "electra."
- * prefix. A missing tensor, a shape that disagrees with the config and an output matrix that is not
- * the word embeddings are ELC_EMISMATCH by name; a value that is not finite is ELC_ENUMERIC by name.
- * Tensors that are neither used nor tolerated are reported through `unused` (NULL: not wanted),
- * one name after another, NUL-terminated each. `path` is for messages. */
+/* Copies (converting F16, BF16, F32, F64 to elc_float) the tensors of a network out of a file
+ * into `values`, tolerating what ELECTRA's files come with: unused embeddings_project when E = H,
+ * position_ids, tied generator_lm_head.weight present or absent, LayerNorm.gamma/beta, a missing
+ * "electra." prefix. A missing tensor, a shape that disagrees with the config and an output
+ * matrix that is not the word embeddings are ELC_EMISMATCH by name; a value that is not finite is
+ * ELC_ENUMERIC by name. Tensors that are neither used nor tolerated are reported through `unused`
+ * (NULL: not wanted), one name after another, NUL-terminated each. `path` is for messages. */
 int elc_params_load(elc_float *values, const struct elc_table *table,
                     const struct elc_safetensors *file, const char *path,
                     struct elc_buffer *unused) ELC_MUST_CHECK;

@@ -27,7 +27,7 @@ struct elc_tokenizer_options {
 
 /* Immutable once made; safe to share between threads, each with an encoding of its own. */
 struct elc_tokenizer;
-/* The vocabulary is borrowed; NULL leaves a tokenizer that is good for elc_tokenizer_words alone. */
+/* The vocabulary is borrowed; NULL leaves a tokenizer for elc_tokenizer_words alone. */
 int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *vocab,
                       const struct elc_tokenizer_options *options) ELC_MUST_CHECK;
 void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer);

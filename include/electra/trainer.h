@@ -32,7 +32,7 @@ struct elc_run_options {
     uint64_t log_every;         /* steps between lines of metrics */
     uint64_t checkpoint_steps;  /* steps between checkpoints; 0: by time */
     double checkpoint_seconds;  /* used when checkpoint_steps is 0 */
-    const char *metric;         /* of validation: the links lead to the checkpoint that has the best;
+    const char *metric;         /* of validation: the links lead to the checkpoint with the best;
                                    NULL: to the latest */
     bool resume;
     int n_threads;

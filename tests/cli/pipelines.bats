@@ -21,7 +21,7 @@ END
 }
 
 pretrain() {
-    MAKEFLAGS='' make -f "$ROOT/pipelines/pretrain/Makefile" BIN="$BIN" THREADS=1 VOCAB_SIZE=300 \
+    env -u MAKELEVEL MAKEFLAGS='' make -f "$ROOT/pipelines/pretrain/Makefile" BIN="$BIN" THREADS=1 VOCAB_SIZE=300 \
         HELD_OUT=5 LENGTH=32 CONFIG=tiny.json BUDGET="${BUDGET:---epochs 2}" VALID_EVERY=20 \
         CHECKPOINTS="${CHECKPOINTS:-20}" TRAIN_FLAGS="--log-every 5 --no-progress ${FLAGS-}" "$@"
 }
