@@ -110,20 +110,19 @@ static size_t read_i32(const struct run *run, size_t batch, const char *name, ui
     return tensor->bytes / sizeof *out;
 }
 
-/* Batch number `number` of the run, with its replacements or to be sampled, dealt in turn to
- * n_parts micro-batches. */
-static void read_batch(const struct run *run, size_t number, bool given,
-                       struct elc_pretrain_batch *parts, size_t n_parts,
-                       struct elc_pretrain_totals *totals) {
+/* Adds the texts of batch number `number`, with their replacements or to be sampled, dealt in turn
+ * to n_parts micro-batches. */
+static void add_batch(const struct run *run, size_t number, bool given,
+                      struct elc_pretrain_batch *parts, size_t n_parts,
+                      struct elc_pretrain_totals *totals) {
     uint32_t ids[MOST], types[MOST], lengths[MOST], rows[MOST], keep[MOST], replacements[MOST];
-    totals->n_tokens = read_i32(run, number, "ids", ids);
+    totals->n_tokens += read_i32(run, number, "ids", ids);
     read_i32(run, number, "types", types);
     const size_t n_texts = read_i32(run, number, "lengths", lengths);
-    totals->n_masked = read_i32(run, number, "rows", rows);
+    const size_t n_masked = read_i32(run, number, "rows", rows);
+    totals->n_masked += n_masked;
     read_i32(run, number, "keep", keep);
     read_i32(run, number, "replacements", replacements);
-    for (size_t i = 0; i < n_parts; i++)
-        elc_pretrain_batch_clear(&parts[i]);
     size_t at = 0, mask = 0;
     for (size_t text = 0; text < n_texts; text++) {
         uint8_t kinds[MOST], kept[MOST];
@@ -132,14 +131,23 @@ static void read_batch(const struct run *run, size_t number, bool given,
         const size_t first_mask = mask;
         for (size_t i = 0; i < lengths[text]; i++)
             kinds[i] = (uint8_t)types[at + i];
-        for (; mask < totals->n_masked && rows[mask] < at + lengths[text]; mask++) {
+        for (; mask < n_masked && rows[mask] < at + lengths[text]; mask++) {
             positions[masks.n] = rows[mask] - (uint32_t)at;
             kept[masks.n++] = (uint8_t)keep[mask];
         }
         check(elc_pretrain_batch_add(&parts[text % n_parts], ids + at, kinds, lengths[text], &masks,
-                                     given ? replacements + first_mask : NULL, text));
+                                     given ? replacements + first_mask : NULL,
+                                     number * n_texts + text));
         at += lengths[text];
     }
+}
+
+/* That batch alone, whole. */
+static void read_batch(const struct run *run, size_t number, bool given,
+                       struct elc_pretrain_batch *batch, struct elc_pretrain_totals *totals) {
+    elc_pretrain_batch_clear(batch);
+    *totals = (struct elc_pretrain_totals){0};
+    add_batch(run, number, given, batch, 1, totals);
 }
 
 static void open_run(struct run *run) {
@@ -206,7 +214,7 @@ static void two_hundred_steps(void **state) {
         double expected, expected_norm;
         memcpy(&expected, stored(&run, "losses")->data + t * sizeof expected, sizeof expected);
         memcpy(&expected_norm, stored(&run, "norms")->data + t * sizeof expected, sizeof expected);
-        read_batch(&run, t % BATCHES, true, &batch, 1, &totals);
+        read_batch(&run, t % BATCHES, true, &batch, &totals);
         const double loss = step(&n, &batch, 1, &totals, t), norm = gradient_norm(&n);
         if (!(fabs(loss - expected) < 2e-4))
             fail_msg("step %d: the loss is %.9g, PyTorch's %.9g", (int)t, loss, expected);
@@ -223,15 +231,16 @@ static void two_hundred_steps(void **state) {
 
 /* ---- what must not matter ---- */
 
-/* The gradients of batch 0 with sampling, cut into parts; the caller frees. */
+/* The gradients of all batches together with sampling, cut into parts; the caller frees. */
 static elc_float *gradients_of(double dropout, int n_threads, size_t n_parts, double *loss) {
     struct networks n;
     struct run run;
     struct elc_pretrain_batch parts[3] = {{.given = false}};
-    struct elc_pretrain_totals totals;
+    struct elc_pretrain_totals totals = {0};
     open_networks(&n, dropout, n_threads);
     open_run(&run);
-    read_batch(&run, 0, false, parts, n_parts, &totals);
+    for (size_t i = 0; i < BATCHES; i++) /* several tiles of rows */
+        add_batch(&run, i, false, parts, n_parts, &totals);
     *loss = step(&n, parts, n_parts, &totals, 7);
     const size_t first = n.discriminator_table.total, second = n.generator_table.total;
     elc_float *all = malloc((first + second) * sizeof *all);
@@ -292,7 +301,7 @@ static void a_step_names_its_chance(void **state) {
     uint32_t first[MOST];
     open_networks(&n, 0.1, 1);
     open_run(&run);
-    read_batch(&run, 0, false, &batch, 1, &totals);
+    read_batch(&run, 0, false, &batch, &totals);
     double losses[3];
     losses[0] = step(&n, &batch, 1, &totals, 1);
     memcpy(first, elc_pretrain_corrupted(n.pretrain), totals.n_tokens * sizeof *first);
@@ -365,7 +374,7 @@ static void a_loss_that_is_not_finite_is_an_error(void **state) {
     struct elc_pretrain_sums sums;
     open_networks(&n, 0, 1);
     open_run(&run);
-    read_batch(&run, 0, false, &batch, 1, &totals);
+    read_batch(&run, 0, false, &batch, &totals);
     for (size_t i = 0; i < n.generator_table.total; i += 97) {
         const elc_float was = n.generator[i];
         n.generator[i] = (elc_float)NAN;
