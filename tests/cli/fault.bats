@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# The n-th write, fsync, rename, allocation, … fails, for many n: no crash, no lie, nothing
+# half-written under a final name, and what is resumed ends as if nothing had happened.
+#
+# FAULT_STEP=1 tries every n (an hour); by default there is a stride.
+
+load helper
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    ! ldd "$BIN/electra-corrupt" | grep -qE 'lib[a-z]*san' || return 0
+    "${CC:-cc}" -O1 -shared -fPIC -o inject.so "$ROOT/tests/fault/inject.c" -ldl || return 0
+    electra-vocab -q --size 300 "$CORPUS" > vocab.txt
+    head -n 60 "$CORPUS" | electra-tokenize --docs --vocab vocab.txt -o a.els
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    [ -e "$BATS_FILE_TMPDIR/a.els" ] || skip "no preloading into these programs"
+    cp "$BATS_FILE_TMPDIR"/* .
+}
+
+# sweep FUNCTIONS STRIDE CHECK COMMAND…: runs the command with call 1, 1 + STRIDE, … of each
+# function failing, until there are no more of them; each time CHECK, with the status. The command
+# is a program or a function that calls `faulty` before one. Leaves `out` and `err`.
+sweep() {
+    local functions=$1 stride=${FAULT_STEP:-$2} check=$3 function n status
+    shift 3
+    for function in $functions; do
+        for ((n = 1; ; n += stride)); do
+            rm -rf mark out err result.els m
+            echo old > result.els
+            status=0
+            fault=$function:$n
+            "$@" > out 2> err || status=$?
+            [ -e mark ] || break
+            "$check" $status || {
+                echo "$fault: status $status: $(cat err)"
+                return 1
+            }
+        done
+        [ "$n" -gt 1 ] || { echo "$function is never called"; return 1; }
+    done
+}
+
+faulty() {
+    timeout --foreground 60 env "FAULT=$fault" FAULT_MARK=mark LD_PRELOAD="$PWD/inject.so" "$@"
+}
+
+# told STATUS: a success is silent, a failure is a 1 with one line that names the program.
+told() {
+    if [ "$1" -eq 0 ]; then
+        [ ! -s err ]
+    else
+        [ "$1" -eq 1 ] && [ "$(wc -l < err)" -eq 1 ] && grep -q '^electra-[a-z]*: .' err
+    fi
+}
+
+whole_or_not_at_all() {
+    told "$1" || return
+    cmp "$([ "$1" -eq 0 ] && echo good.els || echo old)" result.els || return
+    [ -z "$(find . -name 'result.els.*')" ]
+}
+
+ends_or_fails() {
+    told "$1" || return
+    if [ "$1" -eq 0 ]; then
+        cmp good.els out
+    else
+        run electra-view --check out
+        [ "$status" -eq 1 ]
+    fi
+}
+
+@test "electra-corrupt -o: the whole output or the one before" {
+    electra-corrupt -o good.els a.els
+    echo old > old
+    sweep 'write rename open close read' 1 whole_or_not_at_all \
+        faulty electra-corrupt -o result.els a.els
+    sweep malloc 7 whole_or_not_at_all faulty electra-corrupt -o result.els a.els
+    sweep malloc 11 whole_or_not_at_all faulty electra-corrupt -j 2 -o result.els a.els
+}
+
+@test "electra-corrupt: a stream that did not succeed has no end" {
+    electra-corrupt --epochs 3 a.els > good.els
+    from_pipe() { faulty electra-corrupt --epochs 3 < <(cat a.els); }
+    sweep 'write read mmap' 1 ends_or_fails from_pipe
+    sweep 'open mmap' 1 ends_or_fails faulty electra-corrupt --epochs 3 a.els
+    sweep malloc 23 ends_or_fails faulty electra-corrupt --epochs 3 a.els
+}
+
+@test "writes that take a byte at a time lose nothing" {
+    electra-corrupt a.els > good.els
+    FAULT=short:1+ LD_PRELOAD=$PWD/inject.so electra-corrupt a.els | cmp - good.els
+    FAULT=short:1+ LD_PRELOAD=$PWD/inject.so electra-corrupt -o b.els a.els
+    cmp b.els good.els
+}
+
+# train [faulty] DIR OPTION…
+train() {
+    local faulty=()
+    [ "$1" != faulty ] || { faulty=(faulty) && shift; }
+    "${faulty[@]}" electra-train pretrain --vocab vocab.txt --config nano --batch 4 --steps 4 \
+        --checkpoint-every 2 --set hidden_size=8 --set embedding_size=8 --set num_hidden_layers=1 \
+        --set num_attention_heads=1 --set intermediate_size=16 --log-every 1 -j 1 -o "$@"
+}
+
+steady() {
+    sed -E 's/,"(tokens_per_second|seconds)":[^,}]*//g' "$1"
+}
+
+# Links lead to whole models at all times, and a resumed run ends like one that met no fault.
+can_go_on() {
+    local link
+    told "$1" || return
+    [ "$1" -eq 0 ] || [ ! -e m/done ] || [ "$(readlink m/latest)" = checkpoint-4 ] || return
+    for link in m/latest m/discriminator m/generator; do
+        [ ! -L $link ] || [ -d $link/ ] || { echo "$link leads nowhere"; return 1; }
+    done
+    [ "$1" -eq 0 ] || train m --resume a.els > out 2> resumed || { cat resumed; return 1; }
+    [ -e m/done ] && diff -r good/latest/ m/latest/ &&
+        diff -r good/discriminator/ m/discriminator/ && diff -r good/generator/ m/generator/ &&
+        diff <(steady good/metrics.jsonl) <(steady m/metrics.jsonl) &&
+        [ -z "$(find m -name '.checkpoint*')" ]
+}
+
+@test "electra-train: whatever fails, the run can go on" {
+    train good a.els > out
+    sweep 'rename symlink mkdir unlink' 3 can_go_on train faulty m a.els
+    sweep 'write fsync close open' 13 can_go_on train faulty m a.els
+    sweep 'mmap ftruncate' 7 can_go_on train faulty m a.els
+}
+
+@test "electra-train: whatever cannot be allocated, the run can go on" {
+    train good a.els > out
+    sweep malloc 997 can_go_on train faulty m a.els
+}
