@@ -88,7 +88,7 @@ uint64_t elc_random_below(struct elc_random *random, uint64_t n) {
 /* The same rounds as elc_philox, on LANES counters side by side so that compilers vectorise. */
 void elc_random_bulk(uint32_t *out, const struct elc_random *start, uint32_t first_block,
                      size_t n_blocks) {
-    enum { LANES = 8 };
+    enum { LANES = 16 };
     for (size_t done = 0; done < n_blocks; done += LANES) {
         uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
         uint32_t k0 = start->key[0], k1 = start->key[1];
@@ -99,6 +99,7 @@ void elc_random_bulk(uint32_t *out, const struct elc_random *start, uint32_t fir
             c3[i] = start->counter[3];
         }
         for (int round = 0; round < ROUNDS; round++) {
+#pragma GCC unroll 1 /* as a loop it is vectorised, unrolled it is not: three times the time */
             for (unsigned i = 0; i < LANES; i++) {
                 uint64_t p0 = (uint64_t)PHILOX_M0 * c0[i];
                 uint64_t p1 = (uint64_t)PHILOX_M1 * c2[i];
