@@ -87,9 +87,9 @@ void elc_weights_free(struct elc_weights *weights); /* the pointers, not the num
 
 /* ---- forward passes without dropout ---- */
 
-/* Memory of forward passes, reused from call to call; about (10·H + 2·F)·4 bytes for each token of
- * the largest batch. One for each thread that works on batches of its own. A zeroed struct is
- * empty; set `pool` to have one batch worked on by a team. */
+/* Memory of forward passes, reused from call to call: about 6·H numbers for each token of the
+ * largest batch, and some tiles. One for each thread that works on batches of its own. A zeroed
+ * struct is empty; set `pool` to have one batch worked on by a team. */
 struct elc_workspace {
     struct elc_pool *pool;               /* NULL: the calling thread alone */
     struct elc_activations *activations; /* opaque; made at the first call */

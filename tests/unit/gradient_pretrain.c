@@ -83,18 +83,20 @@ static struct elc_pretrain *open_pretrain(const struct setting *s, bool wanted,
     return pretrain;
 }
 
-/* Texts of 1 … 17 tokens in two micro-batches; every third token masked, every sixth kept. */
-static void make_batches(struct setting *s) {
+/* Texts of 1 … 17 tokens in two micro-batches, three and two of every five; every third token
+ * masked, every sixth kept. */
+static void make_batches(struct setting *s, size_t n_texts) {
     const size_t lengths[] = {5, 17, 1, 8, 12};
     struct elc_random random;
     elc_random_init(&random, 5, ELC_INIT, 0, 0);
-    for (size_t text = 0; text < 5; text++) {
+    for (size_t text = 0; text < n_texts; text++) {
+        const size_t n = lengths[text % 5];
         uint32_t ids[32], positions[32], replacements[32];
         uint8_t types[32], keep[32];
         struct elc_masks masks = {.positions = positions, .keep = keep};
-        for (size_t i = 0; i < lengths[text]; i++) {
+        for (size_t i = 0; i < n; i++) {
             ids[i] = (uint32_t)elc_random_below(&random, VOCAB);
-            types[i] = i > lengths[text] / 2;
+            types[i] = i > n / 2;
             if (i % 3 != 1)
                 continue;
             positions[masks.n] = (uint32_t)i;
@@ -103,10 +105,10 @@ static void make_batches(struct setting *s) {
                 masks.n % 2 ? (uint32_t)elc_random_below(&random, VOCAB) : ids[i];
             masks.n++;
         }
-        check(elc_pretrain_batch_add(&s->batch[text / 3], ids, types, lengths[text], &masks,
-                                     replacements, text));
+        check(elc_pretrain_batch_add(&s->batch[text % 5 / 3], ids, types, n, &masks, replacements,
+                                     text));
         s->totals.n_masked += masks.n;
-        s->totals.n_tokens += lengths[text];
+        s->totals.n_tokens += n;
     }
 }
 
@@ -154,7 +156,7 @@ static void check_joint(uint32_t e, uint32_t h, uint32_t generator_h,
     s.config.discriminator.hidden_act = activation;
     open_net(&s.discriminator, &s.config.discriminator, false, 1);
     open_net(&s.generator, &s.config.generator, shared, 2);
-    make_batches(&s);
+    make_batches(&s, 5);
     s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_ELECTRA);
     s.value = open_pretrain(&s, false, ELC_OBJECTIVE_ELECTRA);
     loss_of(&s, s.wanted);
@@ -188,11 +190,35 @@ static void masked_language_model(void **state) {
     struct setting s = {.config = {.temperature = 1, .gen_weight = 1}};
     s.config.generator = network_config(ELC_GENERATOR, 6, 8, 2, 0.1);
     open_net(&s.generator, &s.config.generator, false, 2);
-    make_batches(&s);
+    make_batches(&s, 5);
     s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_MLM);
     s.value = open_pretrain(&s, false, ELC_OBJECTIVE_MLM);
     loss_of(&s, s.wanted);
     check_net(&s, &s.generator);
+    close_setting(&s);
+}
+
+/* More masked positions than there are logits for at one time, more tokens than a thread takes. */
+static void masked_language_model_in_chunks(void **state) {
+    (void)state;
+    struct setting s = {.config = {.temperature = 1, .gen_weight = 100}};
+    s.config.generator = network_config(ELC_GENERATOR, 6, 8, 2, 0);
+    s.config.generator.vocab_size = 1100;
+    open_net(&s.generator, &s.config.generator, false, 2);
+    make_batches(&s, 125);
+    assert_true(s.batch[0].n_masked > 192);
+    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_MLM);
+    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_MLM);
+    loss_of(&s, s.wanted);
+    const char *const names[] = {
+        "electra.embeddings.word_embeddings.weight", "generator_predictions.dense.weight",
+        "generator_predictions.LayerNorm.weight", "generator_lm_head.bias"};
+    for (size_t i = 0; i < 4; i++) {
+        const struct elc_tensor *tensor = elc_table_find(&s.generator.table, names[i]);
+        elc_test_gradient(names[i], s.generator.values + tensor->offset,
+                          s.generator.gradients + tensor->offset, tensor->count,
+                          tensor->count / 8 | 1, value, &s);
+    }
     close_setting(&s);
 }
 
@@ -201,7 +227,7 @@ static void replaced_token_detection(void **state) {
     struct setting s = {.config = {.disc_weight = 1}};
     s.config.discriminator = network_config(ELC_DISCRIMINATOR, 6, 8, 2, 0.1);
     open_net(&s.discriminator, &s.config.discriminator, false, 2);
-    make_batches(&s);
+    make_batches(&s, 5);
     s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_RTD);
     s.value = open_pretrain(&s, false, ELC_OBJECTIVE_RTD);
     loss_of(&s, s.wanted);
@@ -216,6 +242,7 @@ int main(void) {
         cmocka_unit_test(joint_without_projection),
         cmocka_unit_test(joint_without_sharing),
         cmocka_unit_test(masked_language_model),
+        cmocka_unit_test(masked_language_model_in_chunks),
         cmocka_unit_test(replaced_token_detection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
