@@ -74,7 +74,7 @@ static inline size_t elc_attention_scratch(size_t n) {
     return (2 * (size_t)ELC_ATTENTION_ROWS + 1) * ((n + 15) / 16 * 16);
 }
 /* context = dropout(softmax(Q·Kᵀ/√d))·V. `log_sum` [n], or NULL: the logarithm of each row's
- * normaliser, all that the backward pass needs to have the probabilities again. */
+ * normaliser, times √d, all that the backward pass needs to have the probabilities again. */
 void elc_attention_forward(elc_float *context, elc_float *log_sum, const struct elc_attention *a);
 /* d_query, d_key, d_value have the layout of query, key, value. */
 void elc_attention_backward(elc_float *d_query, elc_float *d_key, elc_float *d_value,

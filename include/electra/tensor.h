@@ -55,8 +55,8 @@ void elc_activate(elc_float *y, const elc_float *x, size_t n, enum elc_activatio
 void elc_activate_backward(elc_float *d, elc_float *y, const elc_float *x, size_t n,
                            enum elc_activation activation);
 
-/* y[i] = exp(scale·x[i] - shift), where scale·x[i] ≤ shift up to rounding; returns the sum of all
- * y, in a fixed order. x and y may be the same. */
+/* y[i] = exp(scale·(x[i] - shift)), where scale > 0 and x[i] ≤ shift; returns the sum of all y, in
+ * a fixed order. x and y may be the same. */
 elc_float elc_exp_sum(elc_float *y, const elc_float *x, size_t n, elc_float scale, elc_float shift);
 elc_float elc_max(const elc_float *x, size_t n); /* n ≥ 1 */
 elc_float elc_sum(const elc_float *x, size_t n);

@@ -48,10 +48,10 @@ void elc_attention_forward(elc_float *context, elc_float *log_sum, const struct 
         block_scores(&s, a, first, m);
         for (size_t i = 0; i < m; i++) {
             elc_float *row = s.scores + i * s.ld;
-            const elc_float max = scale * elc_max(row, n);
+            const elc_float max = elc_max(row, n);
             sums[i] = elc_exp_sum(row, row, n, scale, max);
             if (log_sum)
-                log_sum[first + i] = max + (elc_float)log(sums[i]);
+                log_sum[first + i] = max + (elc_float)log(sums[i]) / scale;
             if (a->dropout->threshold) {
                 elc_dropout_factors(s.factors, &a->random, a->dropout, first + i, n);
                 elc_multiply(row, s.factors, n);

@@ -54,7 +54,7 @@ void elc_cross_entropy_row(struct elc_cross_entropy *result, elc_float *logits, 
     if (temperature == 1) {
         result->sampled = draw(scratch, n, uniform);
     } else {
-        elc_exp_sum(logits, logits, n, 1 / temperature, max / temperature);
+        elc_exp_sum(logits, logits, n, 1 / temperature, max);
         result->sampled = draw(logits, n, uniform);
     }
     if (weight == 0)

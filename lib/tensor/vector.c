@@ -223,7 +223,9 @@ ELC_VECTOR elc_float elc_exp_sum(elc_float *y, const elc_float *x, size_t n, elc
                                  elc_float shift) {
     const elc_float lowest = -87;
     for (size_t i = 0; i < n; i++) {
-        elc_float shifted = scale * x[i] - shift;
+        /* Not scale·x - scale·shift: fused, that rounds once and may come out above 0, by more than
+         * exp_bounded can take when the numbers are large. */
+        elc_float shifted = scale * (x[i] - shift);
         y[i] = shifted < lowest ? lowest : shifted; /* lets a NaN through */
     }
     for (size_t i = 0; i < n; i++)

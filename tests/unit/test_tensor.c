@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "electra/memory.h"
 #include "electra/nn.h"
 #include "electra/random.h"
 #include "electra/tensor.h"
@@ -133,6 +134,39 @@ static void extremes(void **state) {
         elc_activate(y, z, 5, (enum elc_activation)kind);
         assert_true(y[0] == 0 && y[1] == 50 && isnan(y[2]) && y[3] == z[3] && y[4] == 0);
     }
+}
+
+/* As in a network that is about to diverge: the largest probability stays 1, none is above it. */
+static void attention_bears_any_score(void **state) {
+    (void)state;
+    enum { N = 37, D = 8, H = 3 * D };
+    static elc_float qkv[N * H], d_qkv[N * H], context[N * D], d_context[N * D], log_sum[N];
+    elc_float *scratch = elc_calloc_aligned(elc_attention_scratch(N), sizeof *scratch);
+    const struct elc_dropout none = {0};
+    const struct elc_attention a = {.query = qkv,
+                                    .key = qkv + D,
+                                    .value = qkv + 2 * D,
+                                    .n = N,
+                                    .d = D,
+                                    .ld = H,
+                                    .ld_context = D,
+                                    .dropout = &none,
+                                    .scratch = scratch};
+    fill(d_context, N * D, 12);
+    for (double size = 1; size < 1e17; size *= 10) {
+        fill(qkv, N * H, 11);
+        for (size_t row = 0; row < N; row++)
+            for (size_t i = 0; i < 2 * D; i++)
+                qkv[row * H + i] *= (elc_float)size;
+        elc_attention_forward(context, log_sum, &a);
+        elc_attention_backward(d_qkv, d_qkv + D, d_qkv + 2 * D, d_context, context, log_sum, &a);
+        for (size_t i = 0; i < N * D; i++)
+            if (!(fabs((double)context[i]) <= 1.0001)) /* a mean of values within 1 */
+                fail_msg("with scores of %g: %g", size * size, (double)context[i]);
+        for (size_t i = 0; i < N * H; i++)
+            assert_true(isfinite((double)d_qkv[i]));
+    }
+    free(scratch);
 }
 
 static void sums(void **state) {
@@ -278,6 +312,7 @@ int main(void) {
         cmocka_unit_test(activations_are_exact),
         cmocka_unit_test(exp_is_exact),
         cmocka_unit_test(extremes),
+        cmocka_unit_test(attention_bears_any_score),
         cmocka_unit_test(sums),
         cmocka_unit_test(dropout_has_its_rate),
         cmocka_unit_test(no_dropout_is_none),
