@@ -104,13 +104,8 @@ static int prepare(const struct elc_tokenizer *tokenizer, const char *text, size
     }
     if (scratch->owner != tokenizer)
         return elc_fail(ELC_EINVAL, "this encoding belongs to another tokenizer");
-    scratch->reader.text = text;
-    scratch->reader.len = len;
-    scratch->reader.position = 0;
-    scratch->reader.segment = 0;
-    scratch->reader.ready_n = scratch->reader.ready_next = 0;
     *result = scratch;
-    return 0;
+    return word_reader_begin(&scratch->reader, text, len);
 }
 
 void elc_encoding_free(struct elc_encoding *encoding) {

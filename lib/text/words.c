@@ -260,53 +260,85 @@ static bool take_ready(struct word_reader *reader, struct word *word) {
     return ready->alone;
 }
 
-int word_reader_next(struct word_reader *reader, struct word *word) {
-    word_clear(word);
-    while (true) {
-        if (reader->ready_next < reader->ready_n) {
-            if (take_ready(reader, word))
-                return 1;
-            continue;
-        }
-        if (reader->position == reader->len)
-            return word->n_chars > 0;
-        const struct special *special;
-        if (reader->text[reader->position] == '[' && (special = special_at(reader))) {
-            if (word->n_chars == 0)
-                take_special(reader, special, word);
-            return 1;
-        }
-        unsigned len;
-        uint32_t c = utf8_decode(reader->text + reader->position, &len);
+/* Takes the ASCII letters that the text goes on with, most of most texts: a byte each, as it
+ * stands. None where that would not keep the word aligned, or it is too long already. */
+static bool take_ascii(struct word_reader *reader, struct word *word) {
+    size_t at = reader->position;
+    if (word->n_chars > 0 &&
+        (!word->aligned || word->start + word->len != at || word->n_chars >= WORD_CHARS))
+        return false;
+    size_t room = WORD_CHARS - word->n_chars, left = reader->len - at;
+    const uint8_t *from = (const uint8_t *)reader->text + at;
+    char *to = word_bytes(word) + word->len;
+    uint32_t n = 0;
+    for (; n < room && n < left && reader->ascii[from[n]]; n++)
+        to[n] = (char)reader->ascii[from[n]];
+    if (n == 0)
+        return false;
+    if (word->n_chars == 0)
+        word->start = (uint32_t)at;
+    word->n_chars += n;
+    word->len += n;
+    reader->position += n;
+    word->end = (uint32_t)reader->position;
+    return true;
+}
+
+/* Takes the character at the reader's position. 1 if that ends the word, 0, or a negative error. */
+static int take_char(struct word_reader *reader, struct word *word) {
+    unsigned len;
+    uint32_t c = utf8_decode(reader->text + reader->position, &len);
+    const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
+    if (!entry)
+        return ELC_ENOMEM;
+    bool begun = word->n_chars > 0;
+    enum char_kind kind = entry->kind;
+    if (kind == CHAR_COMPLEX)
+        return expand(reader);
+    if (kind == CHAR_ALONE && begun)
+        return 1; /* comes next */
+    uint32_t start = (uint32_t)reader->position;
+    reader->position += len;
+    if (kind == CHAR_LETTER || kind == CHAR_ALONE)
+        word_add(word, entry->bytes, entry->len, start, start + len);
+    return kind == CHAR_ALONE || (kind == CHAR_SPACE && begun);
+}
+
+int word_reader_begin(struct word_reader *reader, const char *text, size_t len) {
+    reader->text = text;
+    reader->len = len;
+    reader->position = 0;
+    reader->segment = 0;
+    reader->ready_n = reader->ready_next = 0;
+    if (reader->ascii['a'])
+        return 0;
+    for (uint32_t c = 0; c < 128; c++) {
         const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
         if (!entry)
             return ELC_ENOMEM;
-        uint32_t start = (uint32_t)reader->position;
-        int rc;
-        switch ((enum char_kind)entry->kind) {
-        case CHAR_DROPPED:
-            reader->position += len;
-            break;
-        case CHAR_SPACE:
-            reader->position += len;
-            if (word->n_chars > 0)
-                return 1;
-            break;
-        case CHAR_LETTER:
-            word_add(word, entry->bytes, entry->len, start, start + len);
-            reader->position += len;
-            break;
-        case CHAR_ALONE:
-            if (word->n_chars > 0)
-                return 1;
-            word_add(word, entry->bytes, entry->len, start, start + len);
-            reader->position += len;
-            return 1;
-        case CHAR_COMPLEX:
-            rc = expand(reader);
-            if (rc < 0)
-                return rc;
-            break;
+        if (entry->kind == CHAR_LETTER)
+            reader->ascii[c] = (uint8_t)entry->bytes[0];
+    }
+    return 0;
+}
+
+int word_reader_next(struct word_reader *reader, struct word *word) {
+    word_clear(word);
+    while (true) {
+        int ended = 0;
+        if (reader->ready_next < reader->ready_n) {
+            ended = take_ready(reader, word);
+        } else if (reader->position == reader->len) {
+            return word->n_chars > 0;
+        } else if (!take_ascii(reader, word)) {
+            const struct special *special = NULL;
+            if (reader->text[reader->position] == '[')
+                special = special_at(reader);
+            if (special && word->n_chars == 0)
+                take_special(reader, special, word);
+            ended = special ? 1 : take_char(reader, word);
         }
+        if (ended != 0)
+            return ended;
     }
 }

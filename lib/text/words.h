@@ -45,21 +45,22 @@ struct ready_char {
     uint32_t start, end;
 };
 
-/* Reads the words of one text. Zero it, then fill the first group. */
+/* Reads the words of texts, one after another. Zero it and fill the first group. */
 struct word_reader {
     const struct char_rules *rules;
     struct char_table *table;
     const struct special *specials;
-    const char *text;
-    size_t len;
 
-    size_t position;
-    size_t segment; /* behind the last special token: combining marks do not act across it */
+    const char *text;
+    size_t len, position;
+    size_t segment;     /* behind the last special token: combining marks do not act across it */
+    uint8_t ascii[256]; /* what ASCII letters become; 0: no letter, or not ASCII */
     struct ready_char *ready;
     size_t ready_next, ready_n, ready_capacity;
     struct run_part *run; /* scratch of the canonical ordering */
     size_t run_capacity;
 };
+int word_reader_begin(struct word_reader *reader, const char *text, size_t len) ELC_MUST_CHECK;
 /* 1 a word, 0 no more, or a negative error. */
 int word_reader_next(struct word_reader *reader, struct word *word) ELC_MUST_CHECK;
 void word_reader_free(struct word_reader *reader);
