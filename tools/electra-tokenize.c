@@ -371,14 +371,21 @@ static int run_all(struct run *run) {
     return err;
 }
 
-/* ---- the model ---- */
+/* ---- options ---- */
+
+struct settings {
+    const char *vocab, *model, *strip_accents, *invalid;
+    bool cased, lines, docs, text, words;
+    uint64_t max_length;    /* 0: the default */
+    const char *vocab_hash; /* what the history holds for --vocab and --model */
+};
 
 /* How the model of `-m` wants its texts: vocabulary, case, longest text. */
-static int read_model(const char *path, struct elc_vocab **vocab,
-                      struct elc_tokenizer_options *options, uint64_t *max_length) {
+static int read_model(struct settings *settings, struct elc_vocab **vocab,
+                      struct elc_tokenizer_options *rules) {
     char *directory;
     struct elc_config config;
-    int err = elc_directory_resolve(&directory, path, ELC_DISCRIMINATOR);
+    int err = elc_directory_resolve(&directory, settings->model, ELC_DISCRIMINATOR);
     if (err)
         return err;
     char *config_path = elc_path_join(directory, "config.json");
@@ -386,43 +393,86 @@ static int read_model(const char *path, struct elc_vocab **vocab,
     if (!err)
         err = elc_vocab_read(vocab, directory);
     if (!err)
-        err = elc_tokenizer_options_read(options, directory);
-    if (!err && *max_length > config.max_position_embeddings)
+        err = elc_tokenizer_options_read(rules, directory);
+    if (!err && settings->max_length > config.max_position_embeddings)
         err = elc_fail(ELC_EMISMATCH, "--max-length %" PRIu64 ": %s has only %" PRIu32 " positions",
-                       *max_length, path, config.max_position_embeddings);
-    if (!err && *max_length == 0)
-        *max_length = config.max_position_embeddings;
+                       settings->max_length, settings->model, config.max_position_embeddings);
+    if (!err && settings->max_length == 0)
+        settings->max_length = config.max_position_embeddings;
     free(config_path);
     free(directory);
     return err;
 }
 
+static int open_tokenizer(struct settings *settings, struct elc_vocab **vocab,
+                          struct elc_tokenizer **tokenizer) {
+    struct elc_tokenizer_options rules = {.strip_accents = -1};
+    int err = settings->model ? read_model(settings, vocab, &rules)
+                              : elc_vocab_read(vocab, settings->vocab);
+    if (err)
+        return err;
+    settings->vocab_hash = elc_vocab_id(*vocab)->xxh3;
+    if (settings->max_length == 0)
+        settings->max_length = settings->docs ? DOCS_LENGTH : LINES_LENGTH;
+    rules.cased = rules.cased || settings->cased;
+    if (settings->strip_accents)
+        rules.strip_accents = strcmp(settings->strip_accents, "yes") == 0;
+    return elc_tokenizer_new(tokenizer, *vocab, &rules);
+}
+
+static int tokenize(struct tool *tool, struct settings *settings) {
+    struct elc_vocab *vocab = NULL;
+    struct elc_tokenizer *tokenizer = NULL;
+    struct elc_output output = {.fd = -1};
+    int err = open_tokenizer(settings, &vocab, &tokenizer);
+    if (!err)
+        err = elc_output_open(&output, tool->output);
+    if (!err) {
+        struct run run = {
+            .tool = tool,
+            .docs = settings->docs,
+            .replace_invalid = strcmp(settings->invalid, "replace") == 0,
+            .max_length = (uint32_t)settings->max_length,
+            .tokenizer = tokenizer,
+            .vocab = elc_vocab_id(vocab),
+            .output = &output,
+            .packing.layout = {.vocab = elc_vocab_id(vocab),
+                               .text = settings->text && !settings->docs,
+                               .words = settings->words},
+        };
+        err = run_all(&run);
+        report(&run);
+    }
+    int status = err ? tool_fail(tool, "%s", elc_error()) : TOOL_DONE;
+    elc_output_abandon(&output);
+    elc_tokenizer_destroy(tokenizer);
+    elc_vocab_destroy(vocab);
+    return tool_end(tool, status);
+}
+
 int main(int argc, char **argv) {
-    const char *vocab_path = NULL, *model_path = NULL, *strip = NULL, *invalid = "replace";
-    const char *vocab_hash = NULL;
-    bool cased = false, lines = false, docs = false, text = true, words = false;
-    uint64_t max_length = 0;
+    struct settings set = {.invalid = "replace", .text = true};
     struct tool_option options[] = {
-        {0, "vocab", OPTION_TEXT, &vocab_path, "FILE", "vocabulary: vocab.txt or tokenizer.json",
-         .shapes = true, .hash = &vocab_hash},
-        {'m', "model", OPTION_TEXT, &model_path, "MODEL", "tokenize as this model's directory says",
-         .shapes = true, .hash = &vocab_hash},
-        {0, "cased", OPTION_FLAG, &cased, NULL, "keep case (and accents) [lower-case]",
+        {0, "vocab", OPTION_TEXT, &set.vocab, "FILE", "vocabulary: vocab.txt or tokenizer.json",
+         .shapes = true, .hash = &set.vocab_hash},
+        {'m', "model", OPTION_TEXT, &set.model, "MODEL", "tokenize as this model's directory says",
+         .shapes = true, .hash = &set.vocab_hash},
+        {0, "cased", OPTION_FLAG, &set.cased, NULL, "keep case (and accents) [lower-case]",
          .shapes = true},
-        {0, "strip-accents", OPTION_CHOICE, &strip, "yes|no", "drop accents [yes unless --cased]",
-         .choices = "yes|no", .shapes = true},
-        {0, "lines", OPTION_FLAG, &lines, NULL, "each line is a text [this]", .shapes = true},
-        {0, "docs", OPTION_FLAG, &docs, NULL,
+        {0, "strip-accents", OPTION_CHOICE, &set.strip_accents, "yes|no",
+         "drop accents [yes unless --cased]", .choices = "yes|no", .shapes = true},
+        {0, "lines", OPTION_FLAG, &set.lines, NULL, "each line is a text [this]", .shapes = true},
+        {0, "docs", OPTION_FLAG, &set.docs, NULL,
          "blank lines end documents, which are packed into examples for pre-training",
          .shapes = true},
-        {0, "max-length", OPTION_COUNT, &max_length, "N",
+        {0, "max-length", OPTION_COUNT, &set.max_length, "N",
          "tokens of a text with [CLS] and [SEP] [512, with --docs 128; the model's]",
          ELC_PACK_MIN_LENGTH, LENGTH_LIMIT, .shapes = true},
-        {0, "no-text", OPTION_OFF, &text, NULL, "leave out text, offsets and words",
+        {0, "no-text", OPTION_OFF, &set.text, NULL, "leave out text, offsets and words",
          .shapes = true},
-        {0, "words", OPTION_FLAG, &words, NULL, "word numbers also without the text",
+        {0, "words", OPTION_FLAG, &set.words, NULL, "word numbers also without the text",
          .shapes = true},
-        {0, "invalid", OPTION_CHOICE, &invalid, "replace|error",
+        {0, "invalid", OPTION_CHOICE, &set.invalid, "replace|error",
          "invalid UTF-8: put U+FFFD in its place, or refuse it [replace]",
          .choices = "replace|error", .shapes = true},
         {0},
@@ -442,45 +492,10 @@ int main(int argc, char **argv) {
         .threads = 1,
     };
     tool_parse(&tool, argc, argv);
-    if (!vocab_path == !model_path)
+    if (!set.vocab == !set.model)
         return tool_usage(&tool, "give either --vocab FILE or -m MODEL");
-    if (lines && docs)
+    if (set.lines && set.docs)
         return tool_usage(&tool, "--lines and --docs exclude each other");
     tool_refuse_terminal_output(&tool);
-
-    struct elc_tokenizer_options rules = {.strip_accents = -1};
-    struct elc_vocab *vocab = NULL;
-    struct elc_tokenizer *tokenizer = NULL;
-    struct elc_output output = {.fd = -1};
-    int err = model_path ? read_model(model_path, &vocab, &rules, &max_length)
-                         : elc_vocab_read(&vocab, vocab_path);
-    rules.cased = rules.cased || cased;
-    if (strip)
-        rules.strip_accents = strcmp(strip, "yes") == 0;
-    if (!err)
-        err = elc_tokenizer_new(&tokenizer, vocab, &rules);
-    if (!err)
-        err = elc_output_open(&output, tool.output);
-    if (!err) {
-        vocab_hash = elc_vocab_id(vocab)->xxh3;
-        if (max_length == 0)
-            max_length = docs ? DOCS_LENGTH : LINES_LENGTH;
-        struct run run = {
-            .tool = &tool,
-            .docs = docs,
-            .replace_invalid = strcmp(invalid, "replace") == 0,
-            .max_length = (uint32_t)max_length,
-            .tokenizer = tokenizer,
-            .vocab = elc_vocab_id(vocab),
-            .output = &output,
-            .packing.layout = {.vocab = elc_vocab_id(vocab), .text = text && !docs, .words = words},
-        };
-        err = run_all(&run);
-        report(&run);
-    }
-    int status = err ? tool_fail(&tool, "%s", elc_error()) : TOOL_DONE;
-    elc_output_abandon(&output);
-    elc_tokenizer_destroy(tokenizer);
-    elc_vocab_destroy(vocab);
-    return tool_end(&tool, status);
+    return tokenize(&tool, &set);
 }
