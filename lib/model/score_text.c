@@ -38,13 +38,26 @@ static int read_offsets(struct elc_score_text *text) {
     return 0;
 }
 
+/* A record that an earlier program rejected says why, and has no text to score. */
+static int check_not_rejected(const struct elc_record *record) {
+    const char *why;
+    size_t len;
+    int got = elc_record_str(record, "error", &why, &len);
+    return got > 0
+               ? elc_fail(ELC_EFORMAT, "rejected before: %.*s", (int)(len < 500 ? len : 500), why)
+               : got;
+}
+
 int elc_score_text_read(struct elc_score_text *text, const struct elc_record *record,
                         const struct elc_score_limits *limits) {
     text->record = record;
     text->types = NULL;
     text->offsets = text->words = NULL;
     text->text = text->pair = NULL;
-    int got = elc_record_ids(record, "ids", limits->id_width, limits->vocab.size, &text->id_buffer);
+    int got = check_not_rejected(record);
+    if (got < 0)
+        return got;
+    got = elc_record_ids(record, "ids", limits->id_width, limits->vocab.size, &text->id_buffer);
     if (got < 0)
         return got;
     text->ids = (const uint32_t *)(const void *)text->id_buffer.data;
