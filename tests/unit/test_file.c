@@ -198,7 +198,7 @@ static void too_many_outputs_are_an_error(void **state) {
     struct elc_output outputs[12];
     int n = 0, err = 0;
     while (n < 12 && !err) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "%d", n);
         char *path = elc_path_join(*state, name);
         err = elc_output_open(&outputs[n++], path);
@@ -261,18 +261,17 @@ static void a_closed_pipe_ends_the_process_by_sigpipe(void **state) {
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
+    close(ends[0]); /* before the child can write */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         signal(SIGPIPE, SIG_IGN); /* as some parents leave it */
-        close(ends[0]);
         dup2(ends[1], STDOUT_FILENO);
         struct elc_output output;
         if (elc_output_open(&output, NULL) || elc_output_write(&output, "x", 1))
             _exit(1);
         _exit(elc_output_commit(&output) ? 2 : 3);
     }
-    close(ends[0]);
     close(ends[1]);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
