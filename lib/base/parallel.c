@@ -50,7 +50,7 @@ struct elc_pool {
     pthread_mutex_t mutex;
     pthread_cond_t start, done;
     pthread_t *threads;
-    int n_threads; /* the caller included */
+    int n_threads;            /* the caller included */
     unsigned long generation; /* of loops; a change starts the workers */
     int n_running;
     bool stop;
