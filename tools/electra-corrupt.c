@@ -93,13 +93,18 @@ static int write_job(void *context, void *argument) {
 static int run_pass(struct pass *pass) {
     size_t n_jobs = 2 * pass->tool->threads + 2;
     struct job *jobs = calloc(n_jobs, sizeof *jobs);
-    void **pointers = calloc(n_jobs, sizeof *pointers);
-    int err = jobs && pointers ? 0 : elc_fail_memory(0);
+    int err = jobs ? 0 : elc_fail_memory(0);
     if (!err) {
-        for (size_t i = 0; i < n_jobs; i++)
-            pointers[i] = &jobs[i];
         const struct elc_pipeline pipeline = {
-            read_job, work_job, write_job, pass, pointers, n_jobs, (int)pass->tool->threads};
+            .read = read_job,
+            .work = work_job,
+            .write = write_job,
+            .context = pass,
+            .jobs = jobs,
+            .job_size = sizeof *jobs,
+            .n_jobs = n_jobs,
+            .n_threads = (int)pass->tool->threads,
+        };
         err = elc_pipeline_run(&pipeline);
     }
     for (size_t i = 0; jobs && i < n_jobs; i++) {
@@ -108,7 +113,6 @@ static int run_pass(struct pass *pass) {
         elc_buffer_free(&jobs[i].out.payload);
     }
     free(jobs);
-    free(pointers);
     return err;
 }
 

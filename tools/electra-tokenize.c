@@ -305,12 +305,9 @@ static void job_free(struct job *job) {
 static int run_pipeline(struct run *run) {
     size_t n_threads = run->tool->threads, n_jobs = n_threads > 1 ? 2 * n_threads + 2 : 1;
     struct job *jobs = calloc(n_jobs, sizeof *jobs);
-    void **pointers = calloc(n_jobs, sizeof *pointers);
     run->workers = calloc(n_threads, sizeof *run->workers);
-    int err = jobs && pointers && run->workers ? 0 : elc_fail_memory(0);
+    int err = jobs && run->workers ? 0 : elc_fail_memory(0);
     if (!err) {
-        for (size_t i = 0; i < n_jobs; i++)
-            pointers[i] = &jobs[i];
         for (size_t i = 0; i < n_threads; i++)
             run->workers[i].layout = run->packing.layout;
         const struct elc_pipeline pipeline = {
@@ -318,7 +315,8 @@ static int run_pipeline(struct run *run) {
             .work = work_job,
             .write = write_job,
             .context = run,
-            .jobs = pointers,
+            .jobs = jobs,
+            .job_size = sizeof *jobs,
             .n_jobs = n_jobs,
             .n_threads = (int)n_threads,
         };
@@ -330,7 +328,6 @@ static int run_pipeline(struct run *run) {
         worker_free(&run->workers[i]);
     free(run->workers);
     free(jobs);
-    free(pointers);
     return err;
 }
 

@@ -72,23 +72,17 @@ static int write_job(void *context, void *argument) {
 }
 
 static int run_pipeline(struct run *run, struct job *jobs, size_t n_jobs) {
-    void **pointers = calloc(n_jobs, sizeof *pointers);
-    if (!pointers)
-        return elc_fail_memory(n_jobs * sizeof *pointers);
-    for (size_t i = 0; i < n_jobs; i++)
-        pointers[i] = &jobs[i];
     const struct elc_pipeline pipeline = {
         .read = read_job,
         .work = work_job,
         .write = write_job,
         .context = run,
-        .jobs = pointers,
+        .jobs = jobs,
+        .job_size = sizeof *jobs,
         .n_jobs = n_jobs,
         .n_threads = (int)run->tool->threads,
     };
-    int err = elc_pipeline_run(&pipeline);
-    free(pointers);
-    return err;
+    return elc_pipeline_run(&pipeline);
 }
 
 /* Counts the words of all operands; the counts of all workers end up in the first one's. */

@@ -32,7 +32,7 @@ int elc_parallel_for(struct elc_pool *pool, size_t n_items, elc_work *work,
 
 /* An ordered pipeline: jobs are read one at a time in order, worked on by several threads at
  * once, and written one at a time in the order in which they were read.
- * The caller owns the jobs: `n_jobs` pointers to anything, reused in turn. */
+ * The caller owns the jobs: an array of `n_jobs` structs of `job_size` bytes, reused in turn. */
 struct elc_pipeline {
     /* Fills a job: 1 filled, 0 end of input, negative error. */
     int (*read)(void *context, void *job);
@@ -41,7 +41,8 @@ struct elc_pipeline {
     /* Takes the result of a job. 0 or negative error. */
     int (*write)(void *context, void *job);
     void *context;
-    void **jobs;
+    void *jobs;
+    size_t job_size;
     size_t n_jobs; /* at least 1; 2·n_threads + 2 keeps all threads busy */
     int n_threads; /* the caller's thread counts */
 };

@@ -201,6 +201,10 @@ struct line {
     struct failure failure; /* jobs from its item on are neither worked on nor written */
 };
 
+static void *job_at(const struct elc_pipeline *pipeline, size_t slot) {
+    return (char *)pipeline->jobs + slot * pipeline->job_size;
+}
+
 static bool failed_before(const struct line *line, size_t job) {
     return line->failure.code && job >= line->failure.item;
 }
@@ -217,7 +221,7 @@ static void step_write(struct line *line) {
     size_t job = line->next_write, slot = job % p->n_jobs;
     line->states[slot] = WRITING;
     pthread_mutex_unlock(&line->mutex);
-    int code = p->write(p->context, p->jobs[slot]);
+    int code = p->write(p->context, job_at(p, slot));
     pthread_mutex_lock(&line->mutex);
     if (code)
         failure_note(&line->failure, job, code);
@@ -231,7 +235,7 @@ static void step_work(struct line *line, int worker) {
     size_t job = line->next_work++, slot = job % p->n_jobs;
     line->states[slot] = WORKING;
     pthread_mutex_unlock(&line->mutex);
-    int code = p->work(p->context, p->jobs[slot], worker);
+    int code = p->work(p->context, job_at(p, slot), worker);
     pthread_mutex_lock(&line->mutex);
     if (code)
         failure_note(&line->failure, job, code);
@@ -244,7 +248,7 @@ static void step_read(struct line *line) {
     line->states[slot] = READING;
     line->reading = true;
     pthread_mutex_unlock(&line->mutex);
-    int code = p->read(p->context, p->jobs[slot]);
+    int code = p->read(p->context, job_at(p, slot));
     pthread_mutex_lock(&line->mutex);
     line->reading = false;
     line->states[slot] = code > 0 ? FILLED : FREE;

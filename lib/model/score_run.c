@@ -328,17 +328,15 @@ int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
         .workers = calloc(n_workers, sizeof *line.workers),
     };
     struct job *jobs = calloc(n_jobs, sizeof *jobs);
-    void **pointers = calloc(n_jobs, sizeof *pointers);
-    int err = line.workers && jobs && pointers ? 0 : elc_fail_memory(n_jobs * sizeof *jobs);
+    int err = line.workers && jobs ? 0 : elc_fail_memory(n_jobs * sizeof *jobs);
     if (!err) {
-        for (size_t i = 0; i < n_jobs; i++)
-            pointers[i] = &jobs[i];
         const struct elc_pipeline pipeline = {
             .read = read_job,
             .work = work_job,
             .write = write_job,
             .context = &line,
-            .jobs = pointers,
+            .jobs = jobs,
+            .job_size = sizeof *jobs,
             .n_jobs = n_jobs,
             .n_threads = scorer->options.n_threads,
         };
@@ -346,7 +344,6 @@ int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
     }
     free_jobs(jobs, n_jobs);
     free_workers(line.workers, n_workers);
-    free(pointers);
     elc_buffer_free(&line.block.payload);
     elc_buffer_free(&line.out_block.payload);
     elc_writer_free(&line.writer);

@@ -186,16 +186,11 @@ static int write_job(void *context, void *argument) {
 
 static int run(struct line *line, int n_threads, size_t n_slots) {
     struct job *jobs = calloc(n_slots, sizeof *jobs);
-    void **pointers = calloc(n_slots, sizeof *pointers);
     assert_non_null(jobs);
-    assert_non_null(pointers);
-    for (size_t i = 0; i < n_slots; i++)
-        pointers[i] = &jobs[i];
-    const struct elc_pipeline pipeline = {read_job, work_job, write_job, line,
-                                          pointers, n_slots,  n_threads};
+    const struct elc_pipeline pipeline = {read_job, work_job,     write_job, line,
+                                          jobs,     sizeof *jobs, n_slots,   n_threads};
     int result = elc_pipeline_run(&pipeline);
     free(jobs);
-    free(pointers);
     assert_false(atomic_load(&line->overlap));
     return result;
 }
