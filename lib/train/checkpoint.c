@@ -44,24 +44,34 @@ static int make_directory(const char *path) {
 
 /* ---- manifest ---- */
 
-static int add_to_manifest(json_t *files, const char *root, const char *directory,
-                           const char *name) {
-    char relative[2 * NAME_BYTES];
-    (void)snprintf(relative, sizeof relative, "%s/%s", directory, name);
+/* Size and XXH3-128, as 32 hexadecimal digits, of a file under `root`. */
+static int hash_file(char digits[33], size_t *bytes, const char *root, const char *relative) {
     char *path = elc_path_join(root, relative);
     struct elc_map map = {0};
     int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
     if (!err) {
         XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
-        char digits[33];
-        (void)snprintf(digits, sizeof digits, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
-        json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)map.len, "xxh3", digits);
-        if (!entry || json_object_set_new(files, relative, entry) != 0)
-            err = elc_fail_memory(0);
+        (void)snprintf(digits, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+        *bytes = map.len;
     }
     elc_map_close(&map);
     free(path);
     return err;
+}
+
+static int add_to_manifest(json_t *files, const char *root, const char *directory,
+                           const char *name) {
+    char relative[2 * NAME_BYTES];
+    (void)snprintf(relative, sizeof relative, "%s/%s", directory, name);
+    char digits[33];
+    size_t bytes;
+    int err = hash_file(digits, &bytes, root, relative);
+    if (err)
+        return err;
+    json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes, "xxh3", digits);
+    if (!entry || json_object_set_new(files, relative, entry) != 0)
+        return elc_fail_memory(0);
+    return 0;
 }
 
 static int describe_files(json_t *files, const struct elc_checkpoint *checkpoint,
@@ -96,18 +106,12 @@ static int verify_file(const char *root, const char *relative, const json_t *ent
     const char *expected = json_string_value(json_object_get(entry, "xxh3"));
     if (strstr(relative, "..") || relative[0] == '/' || !expected)
         return elc_fail(ELC_EFORMAT, "%s: a manifest that is not ours", root);
-    char *path = elc_path_join(root, relative);
-    struct elc_map map = {0};
-    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
-    if (!err) {
-        XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
-        char digits[33];
-        (void)snprintf(digits, sizeof digits, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
-        if (strcmp(digits, expected) != 0)
-            err = elc_fail(ELC_EFORMAT, "%s: damaged, its checksum is not the manifest's", path);
-    }
-    elc_map_close(&map);
-    free(path);
+    char digits[33];
+    size_t bytes;
+    int err = hash_file(digits, &bytes, root, relative);
+    if (!err && strcmp(digits, expected) != 0)
+        err = elc_fail(ELC_EFORMAT, "%s/%s: damaged, its checksum is not the manifest's", root,
+                       relative);
     return err;
 }
 
