@@ -31,6 +31,10 @@ struct elc_adam {
     double beta1, beta2, epsilon;
     double weight_decay;
     bool bias_correction; /* of m and v, as in Kingma and Ba 2015 */
+    /* Layer-wise rates of fine-tuning (electra.md 2.1): a tensor's is the learning rate times this
+     * to the power of head depth (layers + 2) − its depth, so the last layer has its square. 0 or
+     * 1: one rate for all. */
+    double layer_decay;
 };
 
 /* One network under training: blocks of the same layout, `table->total` numbers each. */

@@ -89,18 +89,21 @@ double elc_clip_factor(double norm, double max_norm) {
 
 struct update {
     const struct elc_trained *trained;
-    elc_float factor, rate, beta1, beta2, epsilon, weight_decay;
+    double rate, layer_decay;
+    uint32_t head_depth; /* the largest of any tensor */
+    elc_float factor, beta1, beta2, epsilon, weight_decay;
     elc_float rest1, rest2;               /* 1 − beta1 and 1 − beta2, rounded once */
     elc_float m_correction, v_correction; /* 1 without bias correction */
 };
 
-static void update_range(const struct update *u, size_t begin, size_t end, elc_float decay) {
+static void update_range(const struct update *u, size_t begin, size_t end, elc_float rate,
+                         elc_float decay) {
     elc_float *restrict w = u->trained->values;
     elc_float *restrict g = u->trained->gradients;
     elc_float *restrict m = u->trained->m;
     elc_float *restrict v = u->trained->v;
     const elc_float beta1 = u->beta1, beta2 = u->beta2, rest1 = u->rest1, rest2 = u->rest2;
-    const elc_float rate = u->rate, factor = u->factor;
+    const elc_float factor = u->factor;
     const elc_float epsilon = u->epsilon, mc = u->m_correction, vc = u->v_correction;
     for (size_t i = begin; i < end; i++) {
         elc_float gradient = g[i] * factor;
@@ -111,6 +114,12 @@ static void update_range(const struct update *u, size_t begin, size_t end, elc_f
         w[i] -= rate * (m[i] * mc / (root + epsilon) + decay * w[i]);
         g[i] = 0;
     }
+}
+
+static elc_float rate_of(const struct update *u, const struct elc_tensor *tensor) {
+    if (u->layer_decay == 0 || u->layer_decay == 1)
+        return (elc_float)u->rate;
+    return (elc_float)(u->rate * pow(u->layer_decay, (double)(u->head_depth - tensor->depth)));
 }
 
 /* The part of each tensor that lies in this tile; gaps between tensors stay zero. */
@@ -127,7 +136,7 @@ static int update_tile(void *context, size_t tile, int worker) {
         if (to > end)
             to = end;
         if (from < to)
-            update_range(u, from, to, tensor->decay ? u->weight_decay : 0);
+            update_range(u, from, to, rate_of(u, tensor), tensor->decay ? u->weight_decay : 0);
     }
     return 0;
 }
@@ -138,7 +147,8 @@ void elc_adam_update(struct elc_pool *pool, const struct elc_trained *trained,
     struct update u = {
         .trained = trained,
         .factor = (elc_float)factor,
-        .rate = (elc_float)learning_rate,
+        .rate = learning_rate,
+        .layer_decay = adam->layer_decay,
         .beta1 = (elc_float)adam->beta1,
         .beta2 = (elc_float)adam->beta2,
         .rest1 = (elc_float)(1 - adam->beta1),
@@ -152,6 +162,9 @@ void elc_adam_update(struct elc_pool *pool, const struct elc_trained *trained,
         u.m_correction = (elc_float)(1 / (1 - pow(adam->beta1, (double)step + 1)));
         u.v_correction = (elc_float)(1 / (1 - pow(adam->beta2, (double)step + 1)));
     }
+    for (size_t i = 0; i < trained->table->n_tensors; i++)
+        if (trained->table->tensors[i].depth > u.head_depth)
+            u.head_depth = trained->table->tensors[i].depth;
     int never_fails = elc_parallel_for(pool, tile_count(trained->table->total), update_tile, &u);
     (void)never_fails;
 }

@@ -200,6 +200,32 @@ static void without_a_rate_only_the_moments_move(void **state) {
     drop(&f);
 }
 
+/* The embeddings' rate is decay^(layers + 2), the last layer's decay², the head's 1. */
+static void layers_have_rates_of_their_own(void **state) {
+    (void)state;
+    const struct elc_adam adam = {0.9, 0.999, 1e-6, 0.5, false, .layer_decay = 0.8};
+    static const struct {
+        const char *name;
+        double rate;
+    } expected[] = {
+        {"electra.embeddings.word_embeddings.weight", 0.04096},
+        {"electra.embeddings_project.weight", 0.04096},
+        {"electra.encoder.layer.0.output.dense.weight", 0.0512},
+        {"electra.encoder.layer.1.output.dense.weight", 0.064},
+        {"discriminator_predictions.dense.weight", 0.1},
+    };
+    struct fixture f;
+    make(&f);
+    for (size_t i = 0; i < f.table.total; i++)
+        f.trained.values[i] = 1;
+    elc_adam_update(NULL, &f.trained, &adam, 0.1, 1, 0);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const struct elc_tensor *tensor = elc_table_find(&f.table, expected[i].name);
+        close_to((double)f.trained.values[tensor->offset], 1 - 0.5 * expected[i].rate, 1e-6);
+    }
+    drop(&f);
+}
+
 static void the_team_changes_no_bit(void **state) {
     (void)state;
     const struct elc_adam adam = {0.9, 0.999, 1e-6, 0.01, false};
@@ -270,6 +296,7 @@ int main(void) {
         cmocka_unit_test(updates_follow_the_formulas),
         cmocka_unit_test(bias_correction_is_that_of_kingma_and_ba),
         cmocka_unit_test(layernorms_and_biases_do_not_decay),
+        cmocka_unit_test(layers_have_rates_of_their_own),
         cmocka_unit_test(without_a_rate_only_the_moments_move),
         cmocka_unit_test(the_team_changes_no_bit),
         cmocka_unit_test(norms_are_summed_in_double),
