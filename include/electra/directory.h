@@ -22,7 +22,8 @@ int elc_directory_resolve(char **resolved, const char *path,
  * (F32, aligned) — `values` then is NULL and `tensors[i]` point into the map — else are copied. */
 struct elc_network {
     char *path;
-    struct elc_config config;
+    struct elc_config config; /* its `labels` are the next member's */
+    struct elc_labels labels;
     struct elc_table table;
     const elc_float **tensors; /* one pointer for each tensor of the table */
     elc_float *values;         /* owned copy, or NULL */
@@ -30,13 +31,15 @@ struct elc_network {
     char hash[33];             /* XXH3-128 of config.json's and model.safetensors' bytes */
 };
 /* Loads, validates and checks every number for finiteness. A config whose architecture has no such
- * head (an ElectraModel where a discriminator is wanted) is refused by name. */
+ * head (an ElectraModel where a discriminator is wanted) is refused by name. ELC_ENCODER takes the
+ * encoder out of any, leaving the head; `config.architecture` then is ELC_ENCODER. To load whatever
+ * is there, read its config first. */
 int elc_network_load(struct elc_network *network, const char *path,
                      enum elc_architecture wanted) ELC_MUST_CHECK;
 void elc_network_free(struct elc_network *network);
 
 /* Writes a directory's four files (the directory must exist), fsynced. `values` is in the layout of
- * `table`; a generator in pre-training with shared embeddings passes the discriminator's block and
+ * `table`; the names of classes are those of `config`. A generator in pre-training with shared embeddings passes the discriminator's block and
  * table as `embeddings` to be written out whole. */
 int elc_network_save(const char *directory, const struct elc_config *config,
                      const struct elc_table *table, const elc_float *values,

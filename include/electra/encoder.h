@@ -61,6 +61,13 @@ struct elc_generator_head {  /* generator_predictions, generator_lm_head */
     struct elc_norm norm;
     elc_float *bias; /* [V]; the matrix is embeddings.word */
 };
+/* Of the fine-tuned architectures (params.h has their names). */
+struct elc_task_head {
+    struct elc_linear dense;                 /* ELC_SEQUENCE_CLASSIFIER alone: [H, H] */
+    struct elc_linear output;                /* [n, H]; of ELC_GOOGLE_ANSWERER: start [1, H] */
+    struct elc_linear end_dense, end_output; /* ELC_GOOGLE_ANSWERER: [512, 2H], [1, 512] */
+    struct elc_linear answerable_dense, answerable_output; /* the same */
+};
 
 /* Pointers to the tensors of one network: its weights or, in the same shape, their gradients.
  * The numbers belong to someone else. Forward passes only read them, so they may well lie in a
@@ -72,6 +79,7 @@ struct elc_weights {
     struct elc_layer *layers;  /* [num_hidden_layers] */
     struct elc_discriminator_head discriminator;
     struct elc_generator_head generator;
+    struct elc_task_head task;
 };
 /* Names the tensors of `table` that start at `block`. Where the table has no embeddings (a
  * generator in pre-training, built with `shared`) they are those of `owner`, which stays alive;

@@ -39,7 +39,21 @@ struct elc_table {
     size_t total; /* numbers in the block, padding between tensors included */
 };
 
-/* The tensors of a network with this config, in a fixed order. When `shared` is true (a generator
+/* The tensors of a network with this config, in a fixed order: embeddings, layers, head. A head's
+ * are, with H the hidden size and n = num_labels, weights [out, in] and biases [out]:
+ *
+ *     ELC_DISCRIMINATOR        discriminator_predictions.dense [H, H], .dense_prediction [1, H]
+ *     ELC_GENERATOR            generator_predictions.dense [E, H], .LayerNorm [E];
+ *                              generator_lm_head.bias [V]; its matrix is the word embeddings
+ *     ELC_SEQUENCE_CLASSIFIER  classifier.dense [H, H], classifier.out_proj [n, H]
+ *     ELC_TOKEN_CLASSIFIER     classifier [n, H]
+ *     ELC_QUESTION_ANSWERER    qa_outputs [2, H]: start, end
+ *     ELC_GOOGLE_CLASSIFIER    classifier [n, H]
+ *     ELC_GOOGLE_ANSWERER      start [1, H]; W = ELC_ANSWERER_WIDTH:
+ *                              end.dense [W, 2H] over (h_start, h_t), end.out_proj [1, W];
+ *                              answerable.dense [W, 2H], answerable.out_proj [1, W]
+ *
+ * When `shared` is true (a generator
  * that shares the discriminator's embeddings in pre-training) the table has no word, position and
  * type tables and no embedding LayerNorm of its own. */
 int elc_table_build(struct elc_table *table, const struct elc_config *config,

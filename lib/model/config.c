@@ -1,5 +1,6 @@
 #include "electra/config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
@@ -37,11 +38,35 @@ static const char *const architecture_names[] = {
     [ELC_ENCODER] = "ElectraModel",
     [ELC_DISCRIMINATOR] = "ElectraForPreTraining",
     [ELC_GENERATOR] = "ElectraForMaskedLM",
+    [ELC_SEQUENCE_CLASSIFIER] = "ElectraForSequenceClassification",
+    [ELC_TOKEN_CLASSIFIER] = "ElectraForTokenClassification",
+    [ELC_QUESTION_ANSWERER] = "ElectraForQuestionAnswering",
+    [ELC_GOOGLE_CLASSIFIER] = "GoogleElectraForSequenceClassification",
+    [ELC_GOOGLE_ANSWERER] = "GoogleElectraForQuestionAnswering",
 };
 enum { N_ARCHITECTURES = sizeof architecture_names / sizeof architecture_names[0] };
 
+static const char *const problem_names[] = {
+    [ELC_PROBLEM_REGRESSION] = "regression",
+    [ELC_PROBLEM_SINGLE] = "single_label_classification",
+    [ELC_PROBLEM_MULTI] = "multi_label_classification",
+};
+enum { N_PROBLEMS = sizeof problem_names / sizeof problem_names[0] };
+
+enum { DEFAULT_LABELS = 2 }; /* of transformers, where a config.json does not say */
+
 const char *elc_architecture_name(enum elc_architecture architecture) {
     return architecture_names[architecture];
+}
+
+bool elc_architecture_has_labels(enum elc_architecture architecture) {
+    return architecture == ELC_SEQUENCE_CLASSIFIER || architecture == ELC_TOKEN_CLASSIFIER ||
+           architecture == ELC_GOOGLE_CLASSIFIER;
+}
+
+double elc_head_dropout(const struct elc_config *config) {
+    return config->classifier_dropout < 0 ? config->hidden_dropout_prob
+                                          : config->classifier_dropout;
 }
 
 void elc_config_default(struct elc_config *config) {
@@ -61,6 +86,8 @@ void elc_config_default(struct elc_config *config) {
         .layer_norm_eps = 1e-12,
         .initializer_range = 0.02,
         .pad_token_id = 0,
+        .num_labels = DEFAULT_LABELS,
+        .classifier_dropout = -1,
     };
 }
 
@@ -78,6 +105,12 @@ int elc_config_check(const struct elc_config *config) {
         return elc_fail(ELC_EINVAL, "'pad_token_id' %u is not below 'vocab_size' %u",
                         config->pad_token_id, config->vocab_size);
     }
+    if (elc_architecture_has_labels(config->architecture) &&
+        (config->num_labels < 1 || config->num_labels > ELC_LABELS_LIMIT))
+        return elc_fail(ELC_EINVAL, "'num_labels' is not a whole number in 1 … %d",
+                        ELC_LABELS_LIMIT);
+    if (config->classifier_dropout >= 1)
+        return elc_fail(ELC_EINVAL, "'classifier_dropout' is not below 1");
     return 0;
 }
 
@@ -111,8 +144,49 @@ static int parse_architecture(struct elc_config *config, const json_t *object) {
     }
     return elc_fail(ELC_EFORMAT,
                     "'architectures' is '%s'; known are ElectraForPreTraining, "
-                    "ElectraForMaskedLM and ElectraModel",
+                    "ElectraForMaskedLM, ElectraForSequenceClassification, "
+                    "ElectraForTokenClassification, ElectraForQuestionAnswering and ElectraModel",
                     name ? name : "no list of names");
+}
+
+static int parse_problem(struct elc_config *config, const json_t *object) {
+    const json_t *value = json_object_get(object, "problem_type");
+    const char *name = json_string_value(value);
+    if (!value || json_is_null(value))
+        return 0;
+    for (size_t i = ELC_PROBLEM_REGRESSION; name && i < N_PROBLEMS; i++) {
+        if (strcmp(name, problem_names[i]) == 0) {
+            config->problem_type = (enum elc_problem)i;
+            return 0;
+        }
+    }
+    return elc_fail(ELC_EFORMAT,
+                    "'problem_type' is '%s'; known are regression, single_label_classification and "
+                    "multi_label_classification",
+                    name ? name : "no string");
+}
+
+/* What shapes the heads of fine-tuned networks. */
+static int parse_head(struct elc_config *config, const json_t *object) {
+    const json_t *names = json_object_get(object, "id2label");
+    const json_t *number = json_object_get(object, "num_labels");
+    const json_t *dropout = json_object_get(object, "classifier_dropout");
+    if (dropout && !json_is_null(dropout)) {
+        config->classifier_dropout = json_number_value(dropout);
+        if (!json_is_number(dropout) || !(config->classifier_dropout >= 0))
+            return elc_fail(ELC_EFORMAT, "'classifier_dropout' is not a number between 0 and 1");
+    }
+    if (!elc_architecture_has_labels(config->architecture))
+        return 0;
+    json_int_t n = DEFAULT_LABELS;
+    if (json_is_object(names))
+        n = (json_int_t)json_object_size(names);
+    else if (number && !json_is_null(number))
+        n = json_integer_value(number);
+    if (n < 1 || n > ELC_LABELS_LIMIT)
+        return elc_fail(ELC_EFORMAT, "it has no number of labels in 1 … %d", ELC_LABELS_LIMIT);
+    config->num_labels = (uint32_t)n;
+    return parse_problem(config, object);
 }
 
 static int parse_object(struct elc_config *config, const json_t *object) {
@@ -127,6 +201,8 @@ static int parse_object(struct elc_config *config, const json_t *object) {
         if (value && !json_is_null(value))
             err = elc_setting_store(&elc_config_settings[i], config, value, ELC_EFORMAT);
     }
+    if (err == 0)
+        err = parse_head(config, object);
     return err == 0 ? elc_config_check(config) : err;
 }
 
@@ -156,6 +232,37 @@ int elc_config_read(struct elc_config *config, const char *path) {
 
 /* ---- writing ---- */
 
+/* id2label and label2id of a network whose outputs have names. False: out of memory. */
+static bool add_labels(json_t *object, const struct elc_config *config) {
+    json_t *names = json_object(), *numbers = json_object();
+    bool good = names && numbers;
+    for (uint32_t i = 0; good && i < config->num_labels; i++) {
+        char number[16], standard[32];
+        (void)snprintf(number, sizeof number, "%u", i);
+        (void)snprintf(standard, sizeof standard, "LABEL_%u", i);
+        const char *name = config->labels ? config->labels[i] : standard;
+        good = json_object_set_new(names, number, json_string(name)) == 0 &&
+               json_object_set_new(numbers, name, json_integer(i)) == 0;
+    }
+    /* Both are taken over, whatever comes of it. */
+    good = json_object_set_new(object, "id2label", names) == 0 && good;
+    return json_object_set_new(object, "label2id", numbers) == 0 && good;
+}
+
+/* What parse_head reads. False: out of memory. */
+static bool add_head(json_t *object, const struct elc_config *config) {
+    if (config->architecture < ELC_SEQUENCE_CLASSIFIER)
+        return true;
+    json_t *dropout =
+        config->classifier_dropout < 0 ? json_null() : json_real(config->classifier_dropout);
+    if (json_object_set_new(object, "classifier_dropout", dropout) != 0)
+        return false;
+    const char *problem = problem_names[config->problem_type];
+    if (problem && json_object_set_new(object, "problem_type", json_string(problem)) != 0)
+        return false;
+    return !elc_architecture_has_labels(config->architecture) || add_labels(object, config);
+}
+
 /* What transformers writes beside the settings, so that it needs no guessing. */
 static json_t *format_object(const struct elc_config *config) {
     json_t *object = json_pack("{s:[s], s:s, s:s, s:b}", "architectures",
@@ -167,6 +274,10 @@ static json_t *format_object(const struct elc_config *config) {
             json_decref(object);
             return NULL;
         }
+    }
+    if (object && !add_head(object, config)) {
+        json_decref(object);
+        return NULL;
     }
     return object;
 }

@@ -123,8 +123,11 @@ static int load_config(struct elc_network *network, enum elc_architecture wanted
     int err = elc_map_open(&map, path);
     if (!err)
         err = elc_config_parse(&network->config, (const char *)map.data, map.len, path);
+    if (!err && elc_architecture_has_labels(network->config.architecture))
+        err = elc_labels_parse(&network->labels, (const char *)map.data, map.len, path);
     if (!err) {
         XXH3_128bits_update(hash, map.data, map.len);
+        network->config.labels = network->labels.names;
         err = check_architecture(&network->config, wanted, path);
     }
     elc_map_close(&map);
@@ -156,6 +159,7 @@ int elc_network_load(struct elc_network *network, const char *path, enum elc_arc
 
 void elc_network_free(struct elc_network *network) {
     free(network->path);
+    elc_labels_free(&network->labels);
     elc_table_free(&network->table);
     free(network->tensors);
     free(network->values);

@@ -108,6 +108,24 @@ static void add_head(struct layout *layout, const struct elc_config *config) {
         add_norm(layout, "generator_predictions.LayerNorm", config->embedding_size);
         add(layout, "generator_lm_head", ".bias", config->vocab_size, 0, ELC_INIT_ZERO);
         return;
+    case ELC_SEQUENCE_CLASSIFIER:
+        add_dense(layout, "classifier.dense", hidden, hidden, ELC_INIT_TRUNCATED_NORMAL);
+        add_dense(layout, "classifier.out_proj", config->num_labels, hidden, ELC_INIT_GLOROT);
+        return;
+    case ELC_TOKEN_CLASSIFIER:
+    case ELC_GOOGLE_CLASSIFIER:
+        add_dense(layout, "classifier", config->num_labels, hidden, ELC_INIT_GLOROT);
+        return;
+    case ELC_QUESTION_ANSWERER:
+        add_dense(layout, "qa_outputs", 2, hidden, ELC_INIT_GLOROT);
+        return;
+    case ELC_GOOGLE_ANSWERER:
+        add_dense(layout, "start", 1, hidden, ELC_INIT_GLOROT);
+        add_dense(layout, "end.dense", ELC_ANSWERER_WIDTH, 2 * hidden, ELC_INIT_GLOROT);
+        add_dense(layout, "end.out_proj", 1, ELC_ANSWERER_WIDTH, ELC_INIT_GLOROT);
+        add_dense(layout, "answerable.dense", ELC_ANSWERER_WIDTH, 2 * hidden, ELC_INIT_GLOROT);
+        add_dense(layout, "answerable.out_proj", 1, ELC_ANSWERER_WIDTH, ELC_INIT_GLOROT);
+        return;
     }
 }
 

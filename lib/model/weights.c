@@ -80,6 +80,24 @@ static void find_head(struct elc_weights *weights, struct source *source) {
         weights->generator.norm = find_norm(source, "generator_predictions");
         weights->generator.bias = find(source, "generator_lm_head", ".bias");
         return;
+    case ELC_SEQUENCE_CLASSIFIER:
+        weights->task.dense = find_linear(source, "classifier", ".dense");
+        weights->task.output = find_linear(source, "classifier", ".out_proj");
+        return;
+    case ELC_TOKEN_CLASSIFIER:
+    case ELC_GOOGLE_CLASSIFIER:
+        weights->task.output = find_linear(source, "classifier", "");
+        return;
+    case ELC_QUESTION_ANSWERER:
+        weights->task.output = find_linear(source, "qa_outputs", "");
+        return;
+    case ELC_GOOGLE_ANSWERER:
+        weights->task.output = find_linear(source, "start", "");
+        weights->task.end_dense = find_linear(source, "end", ".dense");
+        weights->task.end_output = find_linear(source, "end", ".out_proj");
+        weights->task.answerable_dense = find_linear(source, "answerable", ".dense");
+        weights->task.answerable_output = find_linear(source, "answerable", ".out_proj");
+        return;
     }
 }
 

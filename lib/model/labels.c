@@ -1,0 +1,61 @@
+/* The names of classes: id2label of config.json. */
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "electra/config.h"
+#include "settings.h"
+
+/* The number that `text` is, written as transformers writes it; n if it is none below n. */
+static size_t parse_number(const char *text, size_t n) {
+    char *end;
+    if (text[0] < '0' || text[0] > '9' || (text[0] == '0' && text[1]))
+        return n;
+    unsigned long long number = strtoull(text, &end, 10);
+    return *end || number >= n ? n : (size_t)number;
+}
+
+static int take_names(struct elc_labels *labels, const json_t *names) {
+    const char *number;
+    json_t *name;
+    const size_t n = json_object_size(names);
+    const char **list = elc_arena_alloc(&labels->arena, n * sizeof *list);
+    if (!list)
+        return ELC_ENOMEM;
+    memset(list, 0, n * sizeof *list);
+    json_object_foreach((json_t *)(uintptr_t)names, number, name) {
+        const size_t i = parse_number(number, n);
+        if (!json_is_string(name))
+            return elc_fail(ELC_EFORMAT, "'id2label' does not name each class by a word");
+        if (i == n) /* with distinct keys, all of them below n, none is missing either */
+            return elc_fail(ELC_EFORMAT, "'id2label' has '%s' among its %zu classes", number, n);
+        list[i] = elc_arena_text(&labels->arena, json_string_value(name), json_string_length(name));
+        if (!list[i])
+            return ELC_ENOMEM;
+    }
+    labels->names = list;
+    labels->n = n;
+    return 0;
+}
+
+int elc_labels_parse(struct elc_labels *labels, const char *json, size_t len, const char *name) {
+    *labels = (struct elc_labels){0};
+    json_t *object = elc_json_object(json, len, name);
+    if (!object)
+        return ELC_EFORMAT;
+    const json_t *names = json_object_get(object, "id2label");
+    int err = 0;
+    if (json_is_object(names))
+        err = take_names(labels, names);
+    else if (names && !json_is_null(names))
+        err = elc_fail(ELC_EFORMAT, "'id2label' does not name each class by a word");
+    json_decref(object);
+    if (err)
+        elc_labels_free(labels);
+    return err ? elc_context(err, "%s", name) : 0;
+}
+
+void elc_labels_free(struct elc_labels *labels) {
+    elc_arena_free(&labels->arena);
+    *labels = (struct elc_labels){0};
+}
