@@ -67,6 +67,7 @@ LIB_SRC  := $(sort $(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libelectra.a
 TOOL_SRC := $(sort $(wildcard tools/electra-*.c))
+TRAIN_SRC := $(sort $(wildcard tools/train_*.c)) # the commands of electra-train
 PROGRAMS := $(TOOL_SRC:tools/%.c=$(BUILD)/bin/%)
 MAN      := $(sort $(wildcard man/*.[157]))
 
@@ -89,7 +90,9 @@ $(BUILD)/%.o: %.c | $(BUILD)/probed
 
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/common.o $(LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+$(BUILD)/bin/electra-train: $(TRAIN_SRC:%.c=$(BUILD)/%.o)
 
 # --- tests ---
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -196,7 +199,8 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
--include $(LIB_OBJ:.o=.d) $(DOUBLE_OBJ:.o=.d) $(TOOL_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tools/common.d
+-include $(LIB_OBJ:.o=.d) $(DOUBLE_OBJ:.o=.d) $(TOOL_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tools/common.d \
+	$(TRAIN_SRC:%.c=$(BUILD)/%.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(GRADIENT_SRC:%.c=$(BUILD)/double/%.d)
 
 .PHONY: all units test check check-long asan ubsan tsan lint demo bench deps install uninstall clean \

@@ -1,5 +1,6 @@
-/* A pre-training run from its first step to its last: batches, steps, metrics, validation,
- * checkpoints, resuming (electra-train(1) describes it from outside).
+/* Runs: what all kinds of training have in common. Steps, the schedule of the learning rate,
+ * metrics, validation, checkpoints, resuming (electra-train(1) describes them from outside).
+ * pretrain_run.h starts one.
  */
 #ifndef ELECTRA_TRAINER_H
 #define ELECTRA_TRAINER_H
@@ -9,31 +10,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "electra/config.h"
 #include "electra/error.h"
 #include "electra/examples.h"
-#include "electra/vocab.h"
+#include "electra/optimizer.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* How weights are updated. */
+struct elc_recipe {
+    uint64_t batch_size; /* texts in a step */
+    double learning_rate;
+    double decay_power; /* of the fall to 0 over the budget; 1: linear */
+    double warmup;      /* steps; below 1: that share of the budget */
+    struct elc_adam adam;
+    double max_grad_norm; /* 0: no clipping */
+};
+
 /* What a run is. Everything is borrowed and stays unchanged while it runs. */
 struct elc_run_options {
-    struct elc_pretrain_config config; /* both vocab_size set; rate, warm-up and batch as wanted */
-    const struct elc_vocab *vocab;
+    struct elc_recipe recipe;
     struct elc_examples *train;
     struct elc_examples *valid; /* NULL: no validation; opened ELC_IN_ORDER */
     const char *directory;      /* DIR; made if it is not there */
     uint64_t seed;
-    uint64_t steps;             /* the budget; 0: epochs decides */
-    uint64_t epochs;            /* used when steps is 0 */
-    uint64_t valid_every;       /* steps; 0: only at the end */
-    uint64_t log_every;         /* steps between lines of metrics */
-    uint64_t checkpoint_steps;  /* steps between checkpoints; 0: by time */
-    double checkpoint_seconds;  /* used when checkpoint_steps is 0 */
-    const char *metric;         /* of validation: the links lead to the checkpoint with the best;
-                                   NULL: to the latest */
+    uint64_t steps;            /* the budget; 0: hours or epochs decide */
+    double hours;              /* used when steps is 0; 0: epochs decides */
+    uint64_t epochs;           /* used when both are 0 */
+    uint64_t valid_every;      /* steps; 0: only at the end */
+    uint64_t log_every;        /* steps between lines of metrics */
+    uint64_t checkpoint_steps; /* steps between checkpoints; 0: by time */
+    double checkpoint_seconds; /* used when checkpoint_steps is 0 */
+    const char *metric;        /* of validation: the links lead to the checkpoint with the best;
+                                  NULL: to the latest */
+    uint64_t patience;         /* validations in a row without a better `metric` that end the run;
+                                  0: none do */
     bool resume;
     int n_threads;
 
@@ -47,25 +59,26 @@ struct elc_run_options {
     int (*metrics)(void *context, const char *line, size_t len);
     /* What happened besides: a note ("resumed from checkpoint-200"), or a warning. */
     void (*note)(void *context, bool warning, const char *text);
-    /* After each step. */
-    void (*progress)(void *context, uint64_t step, uint64_t steps, double loss,
+    /* After each step. `done` is the share of the budget that is spent. */
+    void (*progress)(void *context, uint64_t step, double done, double loss,
                      double tokens_per_second);
     void *context;
 };
 
+/* What functions that run return when they do not fail. An error leaves the last good checkpoint
+ * in place; ELC_EINVAL are options that cannot work or, when resuming, differ from those that the
+ * run was started with. */
 enum elc_run_end {
     ELC_RUN_DONE = 0,
     ELC_RUN_STOPPED = 1, /* by `stop` or `stop_after`; a checkpoint was saved */
 };
+/* How much one call trained on. */
+struct elc_run_work {
+    uint64_t n_texts, n_tokens;
+};
 
 /* Is DIR/done there? Then --resume has nothing to do. */
 bool elc_run_is_done(const char *directory);
-
-/* Runs. An elc_run_end, or an error: then the last good checkpoint is in place. ELC_EINVAL: options
- * that cannot work or, when resuming, differ from those that the run was started with.
- * `*texts` and `*tokens` (both may be NULL) tell how much this call trained on. */
-int elc_run(const struct elc_run_options *options, uint64_t *texts,
-            uint64_t *tokens) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

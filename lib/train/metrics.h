@@ -1,21 +1,20 @@
-/* What a run reports: sums over a window of steps, and lines of JSON made of them. */
+/* What runs report: lines of JSON, and the sums that they are made of. */
 #ifndef ELC_TRAIN_METRICS_H
 #define ELC_TRAIN_METRICS_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "electra/config.h"
 #include "electra/memory.h"
-#include "electra/pretrain.h"
 
 /* Sums since the last line of metrics; part of a checkpoint, so that a resumed run reports the same
  * numbers. */
 struct elc_window {
-    struct elc_pretrain_sums sums;
     uint64_t n_steps;
-    double mlm_loss, disc_loss, loss; /* sums over steps of each step's means */
-    double grad_norm;
-    double learning_rate; /* of the last step */
+    double loss, grad_norm; /* sums over steps */
+    double learning_rate;   /* of the last step */
 };
 /* Totals since the run's first step. */
 struct elc_progress {
@@ -25,21 +24,38 @@ struct elc_progress {
     double seconds; /* not in checkpoints, whose bytes no clock may change: metrics.jsonl has it */
 };
 
-void elc_window_add(struct elc_window *window, const struct elc_pretrain_config *config,
-                    const struct elc_pretrain_sums *sums, double grad_norm, double learning_rate);
-/* A new JSON object; NULL: ENOMEM set. `epoch` is texts seen over texts there are (NaN: unknown).
- */
-json_t *elc_metrics_train(const struct elc_window *window, const struct elc_progress *progress,
-                          double epoch, double tokens_per_second);
-json_t *elc_metrics_valid(const struct elc_pretrain_config *config,
-                          const struct elc_pretrain_sums *sums, uint64_t step, double auc,
-                          double frequency_auc);
-/* Six significant digits; null for what is not finite. */
-int elc_json_set_real(json_t *object, const char *key, double value) ELC_MUST_CHECK;
-/* The object as one line with its LF, replacing `line`; takes the object. */
-int elc_json_line(struct elc_buffer *line, json_t *object) ELC_MUST_CHECK;
+/* A number under a name. */
+struct elc_named {
+    const char *key;
+    double value;
+};
+/* Adds numbers to an object under `prefix` + key, with six significant digits; null for what is not
+ * finite. */
+int elc_metrics_add(json_t *object, const char *prefix, const struct elc_named *values,
+                    size_t n) ELC_MUST_CHECK;
+int elc_metrics_add_count(json_t *object, const char *key, uint64_t value) ELC_MUST_CHECK;
+/* a / b; NaN, which becomes null, where there is nothing to divide by. */
+double elc_ratio(double a, double b);
+/* The object as one line with its LF, replacing `line`; takes the object, NULL: out of memory. */
+int elc_metrics_line(struct elc_buffer *line, json_t *object) ELC_MUST_CHECK;
 
-/* Both as JSON for a checkpoint, exactly, and back. */
+/* ---- numbers of a struct as JSON, exactly, and back ----
+ *
+ * One table serves both ways, so that writing and reading cannot disagree. */
+struct elc_member {
+    const char *key;
+    size_t offset;
+    bool real; /* double; else uint64_t */
+};
+#define ELC_COUNT_MEMBER(type, name)                                                               \
+    { #name, offsetof(struct type, name), false }
+#define ELC_REAL_MEMBER(type, name)                                                                \
+    { #name, offsetof(struct type, name), true }
+/* A new object; NULL: out of memory. */
+json_t *elc_members_json(const struct elc_member *members, size_t n, const void *from);
+int elc_members_parse(const struct elc_member *members, size_t n, void *to,
+                      const json_t *json) ELC_MUST_CHECK;
+
 json_t *elc_window_json(const struct elc_window *window);
 json_t *elc_progress_json(const struct elc_progress *progress);
 int elc_window_parse(struct elc_window *window, const json_t *json) ELC_MUST_CHECK;

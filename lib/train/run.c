@@ -1,4 +1,4 @@
-/* A pre-training run: its loop of steps. */
+/* A run: its loop of steps. */
 #include "run.h"
 
 #include <errno.h>
@@ -9,10 +9,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "electra/flops.h"
-
-enum { DISCRIMINATOR = 0, GENERATOR = 1 };
 
 double elc_run_clock(void) {
     struct timespec now;
@@ -32,7 +28,7 @@ void elc_run_note(const struct elc_run *run, bool warning, const char *format, .
 }
 
 int elc_run_report(struct elc_run *run, json_t *object) {
-    int err = elc_json_line(&run->line, object);
+    int err = elc_metrics_line(&run->line, object);
     const uint8_t *at = run->line.data;
     size_t left = run->line.len;
     while (!err && left > 0) {
@@ -53,25 +49,10 @@ int elc_run_report(struct elc_run *run, json_t *object) {
 
 /* ---- setting up ---- */
 
-/* A corrupted stream holds its masks: a second pass would show the same ones. */
-static int check_one_pass(const struct elc_run *run) {
-    const struct elc_run_options *options = run->options;
-    uint64_t n = elc_examples_count(options->train);
-    uint64_t batch = options->config.train_batch_size;
-    if (elc_examples_header(options->train)->kind != ELC_CORRUPTED || n == 0)
-        return 0;
-    if (options->steps == 0 ? options->epochs == 1 : options->steps <= n / batch)
-        return 0;
-    return elc_fail(ELC_EINVAL,
-                    "%s: %" PRIu64 " masked records are one pass, --%s asks for more "
-                    "(electra-corrupt --epochs makes more)",
-                    elc_examples_name(options->train), n, options->steps ? "steps" : "epochs");
-}
-
-/* How long the run is, from --steps or from --epochs and the size of the input. */
+/* How long the run is: --steps, --hours, or --epochs and the size of the input. */
 static int plan(struct elc_run *run) {
     const struct elc_run_options *options = run->options;
-    uint64_t batch = options->config.train_batch_size;
+    uint64_t batch = options->recipe.batch_size;
     uint64_t n = elc_examples_count(options->train);
     run->steps = options->steps;
     if (n > 0 && n < batch)
@@ -79,90 +60,27 @@ static int plan(struct elc_run *run) {
                         "%s: %" PRIu64 " records, fewer than the %" PRIu64
                         " of one batch: lower --batch or give more text",
                         elc_examples_name(options->train), n, batch);
-    if (options->steps == 0) {
+    bool by_epochs = options->steps == 0 && options->hours == 0;
+    if (by_epochs) {
         run->n_texts = n * options->epochs;
         run->steps = (run->n_texts + batch - 1) / batch;
     }
-    if (run->steps == 0)
+    if (by_epochs && run->steps == 0)
         return elc_fail(ELC_EMISMATCH, "%s: no records, nothing to train on",
                         elc_examples_name(options->train));
     return 0;
 }
 
-static int make_network(struct elc_run *run, int which, bool shared) {
-    const struct elc_run_options *options = run->options;
-    const struct elc_config *config =
-        which == GENERATOR ? &options->config.generator : &options->config.discriminator;
-    int err = elc_table_build(&run->tables[which], config, shared);
-    if (err)
-        return err;
-    run->values[which] = elc_calloc_aligned(run->tables[which].total, sizeof(elc_float));
-    if (!run->values[which])
-        return ELC_ENOMEM;
-    elc_table_init(&run->tables[which], run->values[which], options->seed,
-                   config->initializer_range);
-    return elc_trained_init(&run->trained[which], &run->tables[which], run->values[which]);
-}
-
-static int make_networks(struct elc_run *run) {
-    const struct elc_run_options *options = run->options;
-    int err = make_network(run, DISCRIMINATOR, false);
-    if (!err)
-        err = make_network(run, GENERATOR, true);
-    if (err)
-        return err;
-    const struct elc_header *header = elc_examples_header(options->train);
-    const struct elc_pretrain_setup setup = {
-        .config = &options->config,
-        .objective = ELC_OBJECTIVE_ELECTRA,
-        .discriminator_table = &run->tables[DISCRIMINATOR],
-        .discriminator = run->values[DISCRIMINATOR],
-        .d_discriminator = run->trained[DISCRIMINATOR].gradients,
-        .generator_table = &run->tables[GENERATOR],
-        .generator = run->values[GENERATOR],
-        .d_generator = run->trained[GENERATOR].gradients,
-        .mask_id = header->vocab.mask,
-        .seed = options->seed,
-        .pool = run->pool,
-    };
-    run->checkpoint = (struct elc_checkpoint){
-        .networks = {{"discriminator", &options->config.discriminator,
-                      &run->trained[DISCRIMINATOR]},
-                     {"generator", &options->config.generator, &run->trained[GENERATOR]}},
-        .vocab = options->vocab,
-        .cased = header->tokenizer.cased,
-        .strip_accents = header->tokenizer.strip_accents,
-        .max_length = header->max_length,
-    };
-    return elc_pretrain_new(&run->pretrain, &setup);
-}
-
 static int set_up(struct elc_run *run) {
-    const struct elc_run_options *options = run->options;
-    const struct elc_header *header = elc_examples_header(options->train);
-    run->masking = (struct elc_mask_options){
-        .mask_prob = options->config.mask_prob,
-        .max_length = header->max_length,
-        .seed = options->seed,
-    };
     int err = elc_run_check_metric(run);
-    if (!err)
-        err = check_one_pass(run);
     if (!err)
         err = plan(run);
     if (!err)
-        err = elc_pool_new(&run->pool, options->n_threads);
-    return err ? err : make_networks(run);
+        err = elc_pool_new(&run->pool, run->options->n_threads);
+    return err ? err : run->task->open(run->task->self, run);
 }
 
 static void tear_down(struct elc_run *run) {
-    elc_pretrain_destroy(run->pretrain);
-    for (int i = 0; i < 2; i++) {
-        elc_trained_free(&run->trained[i]);
-        free(run->values[i]);
-        elc_table_free(&run->tables[i]);
-    }
-    elc_global_batch_free(&run->batch);
     elc_pool_destroy(run->pool);
     elc_buffer_free(&run->line);
     if (run->metrics_fd >= 0)
@@ -170,92 +88,168 @@ static void tear_down(struct elc_run *run) {
     free(run->metrics_path);
 }
 
+/* ---- the budget ---- */
+
+double elc_run_elapsed(const struct elc_run *run) {
+    return run->earlier_seconds + elc_run_clock() - run->started_at;
+}
+
+/* The share of the budget that is spent. */
+static double share_done(const struct elc_run *run) {
+    double share = run->steps > 0 ? (double)run->progress.step / (double)run->steps
+                                  : elc_run_elapsed(run) / (3600 * run->options->hours);
+    return share < 1 ? share : 1;
+}
+
+static bool is_spent(const struct elc_run *run) {
+    const uint64_t patience = run->options->patience;
+    bool budget = run->steps > 0 ? run->progress.step >= run->steps : share_done(run) >= 1;
+    return budget || (patience > 0 && run->since_best >= patience);
+}
+
+/* Of the next step. Under --hours the decay follows the clock, in milliseconds. */
+static double learning_rate(const struct elc_run *run) {
+    const struct elc_recipe *recipe = &run->options->recipe;
+    const double budget_ms = 3.6e6 * run->options->hours;
+    bool is_share = recipe->warmup < 1;
+    if (run->steps > 0) {
+        double warmup = is_share ? recipe->warmup * (double)run->steps : recipe->warmup;
+        return elc_learning_rate(recipe->learning_rate, run->progress.step, run->steps,
+                                 (uint64_t)warmup, recipe->decay_power);
+    }
+    double elapsed_ms = 1e3 * elc_run_elapsed(run);
+    double rate = elc_learning_rate(recipe->learning_rate, (uint64_t)elapsed_ms,
+                                    (uint64_t)(budget_ms + 1), 0, recipe->decay_power);
+    double warmup = is_share ? recipe->warmup * budget_ms : recipe->warmup;
+    double at = is_share ? elapsed_ms : (double)run->progress.step;
+    return at < warmup ? rate * at / warmup : rate;
+}
+
 /* ---- one step ---- */
 
-static int read_batch(struct elc_run *run) {
+static int read_batch(struct elc_run *run, struct elc_batch_counts *counts) {
     const struct elc_run_options *options = run->options;
-    uint64_t batch = options->config.train_batch_size;
+    uint64_t batch = options->recipe.batch_size;
     uint64_t first = run->progress.step * batch;
     uint64_t count = batch;
     if (run->n_texts > 0 && run->n_texts - first < batch)
         count = run->n_texts - first;
-    int err = elc_global_batch_fill(&run->batch, options->train, first, count, &run->masking);
-    if (!err && run->batch.n_texts < count)
-        err = elc_fail(ELC_ETRUNCATED,
-                       "%s: ended after %" PRIu64 " of %" PRIu64
-                       " steps (a pipe is read once: use a file, or fewer --steps)",
-                       elc_examples_name(options->train), run->progress.step, run->steps);
-    if (!err && run->batch.example.has_replacements)
-        err = elc_fail(ELC_EMISMATCH,
-                       "%s: holds replacements, where the generator is to draw its own",
-                       elc_examples_name(options->train));
+    int err = run->task->read(run->task->self, first, count, counts);
     if (!err)
         run->data_digest = elc_examples_digest(options->train);
-    return err;
+    if (err || counts->n_texts == count)
+        return err;
+    const char *name = elc_examples_name(options->train);
+    if (run->steps == 0)
+        return elc_fail(ELC_ETRUNCATED,
+                        "%s: ended after %" PRIu64 " steps, before the hours were over (a pipe is "
+                        "read once: use a file)",
+                        name, run->progress.step);
+    return elc_fail(ELC_ETRUNCATED,
+                    "%s: ended after %" PRIu64 " of %" PRIu64
+                    " steps (a pipe is read once: use a file, or fewer --steps)",
+                    name, run->progress.step, run->steps);
 }
 
-/* Forward and backward over all micro-batches, then one update of both networks. */
+/* The networks that are trained, of two at most. */
+static size_t trained_networks(const struct elc_run *run, const struct elc_trained *trained[2]) {
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++)
+        if (run->checkpoint.networks[i].trained)
+            trained[n++] = run->checkpoint.networks[i].trained;
+    return n;
+}
+
+/* Gradients of the batch that was read, then one update of all networks. */
 static int train_batch(struct elc_run *run) {
-    const struct elc_pretrain_config *config = &run->options->config;
-    struct elc_pretrain_sums sums = {0};
-    for (size_t i = 0; i < run->batch.n_parts; i++) {
-        struct elc_pretrain_sums part = {0};
-        int err = elc_pretrain_step(&part, run->pretrain, &run->batch.parts[i], run->progress.step,
-                                    &run->batch.totals);
-        if (err)
-            return err;
-        elc_pretrain_sums_add(&sums, &part);
-    }
-    double squares = elc_gradient_squares(run->pool, &run->trained[DISCRIMINATOR]) +
-                     elc_gradient_squares(run->pool, &run->trained[GENERATOR]);
+    const struct elc_recipe *recipe = &run->options->recipe;
+    double loss, rate = learning_rate(run), squares = 0;
+    int err = run->task->train(run->task->self, run->progress.step, &loss);
+    if (err)
+        return err;
+    const struct elc_trained *trained[2];
+    size_t n = trained_networks(run, trained);
+    for (size_t i = 0; i < n; i++)
+        squares += elc_gradient_squares(run->pool, trained[i]);
     double norm = sqrt(squares);
     if (!isfinite(norm))
         return elc_fail(ELC_ENUMERIC, "the gradient is not finite");
-    const struct elc_adam adam = {config->adam_beta1, config->adam_beta2, config->adam_epsilon,
-                                  config->weight_decay_rate, config->adam_bias_correction};
-    double rate = elc_learning_rate(config->learning_rate, run->progress.step, run->steps,
-                                    config->num_warmup_steps, config->lr_decay_power);
-    double factor = elc_clip_factor(norm, config->max_grad_norm);
-    for (int i = 0; i < 2; i++)
-        elc_adam_update(run->pool, &run->trained[i], &adam, rate, factor, run->progress.step);
-    elc_window_add(&run->window, config, &sums, norm, rate);
+    double factor = elc_clip_factor(norm, recipe->max_grad_norm);
+    for (size_t i = 0; i < n; i++)
+        elc_adam_update(run->pool, trained[i], &recipe->adam, rate, factor, run->progress.step);
+    run->window.n_steps++;
+    run->window.loss += loss;
+    run->window.grad_norm += norm;
+    run->window.learning_rate = rate;
     return 0;
 }
 
-static void advance(struct elc_run *run, double started) {
-    const struct elc_run_options *options = run->options;
-    uint32_t length = elc_examples_header(options->train)->max_length;
-    const struct elc_global_batch *batch = &run->batch;
-    run->progress.step++;
-    run->progress.n_texts += batch->n_texts;
-    run->progress.n_tokens += batch->totals.n_tokens;
-    run->progress.flops += elc_flops_real(&options->config, batch->totals.n_tokens, batch->squares,
-                                          batch->totals.n_masked);
-    run->progress.flops_paper += elc_flops_paper(&options->config, length, (double)batch->n_texts);
-    run->progress.seconds += elc_run_clock() - started;
-    run->window_tokens += batch->totals.n_tokens;
+static void advance(struct elc_run *run, const struct elc_batch_counts *counts, double started) {
+    struct elc_progress *progress = &run->progress;
+    progress->step++;
+    progress->n_texts += counts->n_texts;
+    progress->n_tokens += counts->n_tokens;
+    progress->flops += counts->flops;
+    progress->flops_paper += counts->flops_paper;
+    progress->seconds += elc_run_clock() - started;
+    run->window_tokens += counts->n_tokens;
+    run->finished = is_spent(run);
+}
+
+/* ---- metrics ---- */
+
+static double tokens_per_second(const struct elc_run *run) {
+    double seconds = elc_run_clock() - run->window_started_at;
+    return seconds > 0 ? (double)run->window_tokens / seconds : NAN;
+}
+
+static int fill_line(struct elc_run *run, json_t *line) {
+    const struct elc_progress *progress = &run->progress;
+    const struct elc_window *window = &run->window;
+    const double n_steps = (double)window->n_steps;
+    const double n = (double)elc_examples_count(run->options->train);
+    const struct elc_named first[] = {
+        {"epoch", elc_ratio((double)progress->n_texts, n)},
+        {"loss", elc_ratio(window->loss, n_steps)},
+    };
+    const struct elc_named last[] = {
+        {"learning_rate", window->learning_rate},
+        {"grad_norm", elc_ratio(window->grad_norm, n_steps)},
+        {"tokens_per_second", tokens_per_second(run)},
+        {"flops", progress->flops},
+        {"seconds", progress->seconds},
+        {"flops_paper", progress->flops_paper},
+    };
+    int err = elc_metrics_add_count(line, "step", progress->step);
+    if (!err)
+        err = elc_metrics_add(line, "", first, sizeof first / sizeof *first);
+    if (!err)
+        err = run->task->report(run->task->self, line);
+    if (!err)
+        err = elc_metrics_add_count(line, "tokens", progress->n_tokens);
+    size_t n_last = sizeof last / sizeof *last;
+    return err ? err
+               : elc_metrics_add(line, "", last, progress->flops_paper > 0 ? n_last : n_last - 1);
 }
 
 static int report_training(struct elc_run *run) {
-    uint64_t n = elc_examples_count(run->options->train);
-    double epoch = n > 0 ? (double)run->progress.n_texts / (double)n : NAN;
-    double seconds = elc_run_clock() - run->window_started_at;
-    json_t *object = elc_metrics_train(&run->window, &run->progress, epoch,
-                                       seconds > 0 ? (double)run->window_tokens / seconds : NAN);
+    json_t *line = json_object();
+    int err = line ? fill_line(run, line) : elc_fail_memory(0);
     run->window = (struct elc_window){0};
     run->window_started_at = elc_run_clock();
     run->window_tokens = 0;
-    return object ? elc_run_report(run, object) : ELC_ENOMEM;
+    if (!err)
+        return elc_run_report(run, line);
+    json_decref(line);
+    return err;
 }
 
 static void show_progress(const struct elc_run *run) {
     const struct elc_run_options *options = run->options;
-    if (!options->progress)
-        return;
-    double seconds = elc_run_clock() - run->window_started_at;
-    double loss = run->window.n_steps > 0 ? run->window.loss / (double)run->window.n_steps : NAN;
-    options->progress(options->context, run->progress.step, run->steps, loss,
-                      seconds > 0 ? (double)run->window_tokens / seconds : NAN);
+    if (options->progress)
+        options->progress(options->context, run->progress.step, share_done(run),
+                          elc_ratio(run->window.loss, (double)run->window.n_steps),
+                          tokens_per_second(run));
 }
 
 static bool every(uint64_t step, uint64_t interval) {
@@ -274,8 +268,9 @@ static bool checkpoint_due(const struct elc_run *run) {
 /* One step and what is due after it. */
 static int step(struct elc_run *run) {
     const struct elc_run_options *options = run->options;
+    struct elc_batch_counts counts = {0};
     double started = elc_run_clock();
-    int err = read_batch(run);
+    int err = read_batch(run, &counts);
     if (!err)
         err = train_batch(run);
     if (err == ELC_ENUMERIC)
@@ -285,14 +280,14 @@ static int step(struct elc_run *run) {
                         run->progress.step + 1, elc_error());
     if (err)
         return err;
-    advance(run, started);
+    advance(run, &counts, started);
     show_progress(run);
-    bool last = run->progress.step == run->steps;
-    if (last || run->progress.step == 1 || every(run->progress.step, options->log_every))
+    const uint64_t done = run->progress.step;
+    if (run->finished || done == 1 || every(done, options->log_every))
         err = report_training(run);
-    if (!err && options->valid && (last || every(run->progress.step, options->valid_every)))
+    if (!err && options->valid && (run->finished || every(done, options->valid_every)))
         err = elc_run_validate(run);
-    if (!err && (last || checkpoint_due(run))) {
+    if (!err && (run->finished || checkpoint_due(run))) {
         if (options->save)
             *options->save = 0;
         err = elc_run_save(run);
@@ -324,11 +319,12 @@ static int end_badly(struct elc_run *run, int err) {
 }
 
 static int go(struct elc_run *run) {
-    while (run->progress.step < run->steps) {
+    run->finished = is_spent(run); /* it may have been cut off between its last two acts */
+    while (!run->finished) {
         int err = step(run);
         if (err)
             return end_badly(run, err);
-        if (run->progress.step < run->steps && must_stop(run)) {
+        if (!run->finished && must_stop(run)) {
             err = elc_run_save(run);
             return err ? err : ELC_RUN_STOPPED;
         }
@@ -346,8 +342,10 @@ bool elc_run_is_done(const char *directory) {
     return done;
 }
 
-int elc_run(const struct elc_run_options *options, uint64_t *texts, uint64_t *tokens) {
-    struct elc_run run = {.options = options, .metrics_fd = -1, .saved_step = UINT64_MAX};
+int elc_run(const struct elc_run_options *options, const struct elc_task *task,
+            struct elc_run_work *work) {
+    struct elc_run run = {
+        .options = options, .task = task, .metrics_fd = -1, .saved_step = UINT64_MAX};
     run.started_at = run.saved_at = run.window_started_at = elc_run_clock();
     elc_examples_stop_when(options->train, options->stop);
     int result = set_up(&run);
@@ -356,10 +354,9 @@ int elc_run(const struct elc_run_options *options, uint64_t *texts, uint64_t *to
     const struct elc_progress before = run.progress;
     if (!result)
         result = go(&run);
-    if (texts)
-        *texts = run.progress.n_texts - before.n_texts;
-    if (tokens)
-        *tokens = run.progress.n_tokens - before.n_tokens;
+    if (work)
+        *work = (struct elc_run_work){run.progress.n_texts - before.n_texts,
+                                      run.progress.n_tokens - before.n_tokens};
     tear_down(&run);
     return result == ELC_ESTOPPED ? ELC_RUN_STOPPED : result;
 }

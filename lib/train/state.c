@@ -16,33 +16,40 @@ enum { KEEP = 3 }; /* checkpoints, besides the best */
 
 /* ---- settings: what must not change when a run is resumed ---- */
 
-static json_t *settings_json(const struct elc_run *run) {
+/* Of the run; the task adds its own. */
+static json_t *run_settings(const struct elc_run *run) {
     const struct elc_run_options *options = run->options;
-    struct elc_buffer text = {0};
-    json_t *object = NULL;
-    if (elc_pretrain_config_format(&options->config, &text) == 0)
-        object = json_loadb((const char *)text.data, text.len, 0, NULL);
-    elc_buffer_free(&text);
     const struct elc_header *header = elc_examples_header(options->train);
+    const struct elc_recipe *recipe = &options->recipe;
+    bool by_epochs = options->steps == 0 && options->hours == 0;
     char valid[17] = "";
     if (options->valid)
         (void)snprintf(valid, sizeof valid, "%016" PRIx64, elc_examples_digest(options->valid));
-    json_t *own =
-        json_pack("{s:I, s:I, s:I, s:b, s:I, s:s, s:s, s:I, s:I, s:s, s:s}", "seed",
-                  (json_int_t)options->seed, "steps", (json_int_t)run->steps, "epochs",
-                  (json_int_t)(options->steps ? 0 : options->epochs), "shuffle",
-                  elc_examples_shuffled(options->train), "max_length",
-                  (json_int_t)header->max_length, "vocabulary", header->vocab.xxh3, "input",
-                  elc_kind_name(header->kind), "log_every", (json_int_t)options->log_every,
-                  "valid_every", (json_int_t)(options->valid ? options->valid_every : 0), "valid",
-                  valid, "metric", options->metric ? options->metric : "");
-    if (!object || !own || json_object_update(object, own) != 0) {
-        elc_fail_memory(0);
-        json_decref(object);
-        object = NULL;
+    return json_pack(
+        "{s:I, s:I, s:f, s:I, s:b, s:I, s:s, s:s, s:I, s:I, s:s, s:s, s:I, "
+        "s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:f}",
+        "seed", (json_int_t)options->seed, "steps", (json_int_t)run->steps, "hours",
+        run->steps ? 0.0 : options->hours, "epochs", (json_int_t)(by_epochs ? options->epochs : 0),
+        "shuffle", elc_examples_shuffled(options->train), "max_length",
+        (json_int_t)header->max_length, "vocabulary", header->vocab.xxh3, "input",
+        elc_kind_name(header->kind), "log_every", (json_int_t)options->log_every, "valid_every",
+        (json_int_t)(options->valid ? options->valid_every : 0), "valid", valid, "metric",
+        options->metric ? options->metric : "", "patience", (json_int_t)options->patience,
+        "train_batch_size", (json_int_t)recipe->batch_size, "learning_rate", recipe->learning_rate,
+        "num_warmup_steps", recipe->warmup, "lr_decay_power", recipe->decay_power, "adam_beta1",
+        recipe->adam.beta1, "adam_beta2", recipe->adam.beta2, "adam_epsilon", recipe->adam.epsilon,
+        "weight_decay_rate", recipe->adam.weight_decay, "adam_bias_correction",
+        (int)recipe->adam.bias_correction, "max_grad_norm", recipe->max_grad_norm);
+}
+
+static json_t *settings_json(const struct elc_run *run) {
+    json_t *settings = run_settings(run);
+    int err = settings ? run->task->settings(run->task->self, settings) : elc_fail_memory(0);
+    if (err) {
+        json_decref(settings);
+        settings = NULL;
     }
-    json_decref(own);
-    return object;
+    return settings;
 }
 
 /* ELC_EINVAL, naming the first setting that differs. */
@@ -73,10 +80,18 @@ static json_t *state_json(const struct elc_run *run) {
                                              "value", run->best_value)
                                  : json_null();
     /* "o" takes each object, also when packing fails */
-    json_t *state = json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:I}", "electra", 1, "settings",
-                              settings_json(run), "progress", elc_progress_json(&run->progress),
-                              "window", elc_window_json(&run->window), "best", best, "data", digest,
-                              "metrics_lines", (json_int_t)run->metrics_lines);
+    json_t *state =
+        json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:I}", "electra", 1, "settings",
+                  settings_json(run), "progress", elc_progress_json(&run->progress), "window",
+                  elc_window_json(&run->window), "task", run->task->save(run->task->self), "best",
+                  best, "since_best", (json_int_t)run->since_best, "data", digest, "metrics_lines",
+                  (json_int_t)run->metrics_lines);
+    /* no clock may change the bytes of a checkpoint, unless the clock decides about the run */
+    if (state && run->steps == 0 &&
+        json_object_set_new(state, "seconds", json_real(elc_run_elapsed(run))) != 0) {
+        json_decref(state);
+        state = NULL;
+    }
     if (!state)
         elc_fail_memory(0);
     return state;
@@ -85,7 +100,7 @@ static json_t *state_json(const struct elc_run *run) {
 /* ---- saving ---- */
 
 static bool is_finite(const struct elc_trained *trained) {
-    for (size_t i = 0; i < trained->table->total; i++)
+    for (size_t i = 0; trained && i < trained->table->total; i++)
         if (!isfinite(trained->values[i]))
             return false;
     return true;
@@ -106,9 +121,10 @@ int elc_run_save(struct elc_run *run) {
     if (run->saved_step == run->progress.step)
         return 0;
     const struct elc_run_options *options = run->options;
-    if (!is_finite(&run->trained[0]) || !is_finite(&run->trained[1]))
-        return elc_fail(ELC_ENUMERIC, "after step %" PRIu64 " the weights are not finite",
-                        run->progress.step);
+    for (size_t i = 0; i < 2; i++)
+        if (!is_finite(run->checkpoint.networks[i].trained))
+            return elc_fail(ELC_ENUMERIC, "after step %" PRIu64 " the weights are not finite",
+                            run->progress.step);
     if (fsync(run->metrics_fd) != 0 && errno != EINVAL)
         return elc_fail_errno("%s", run->metrics_path);
     json_t *state = state_json(run);
@@ -191,7 +207,9 @@ static int parse_best(struct elc_run *run, const json_t *best) {
 static int check_data(struct elc_run *run, const char *digest) {
     struct elc_examples *train = run->options->train;
     if (elc_examples_count(train) == 0 && run->progress.n_texts > 0) {
-        int got = elc_examples_get(train, run->progress.n_texts - 1, &run->batch.example);
+        struct elc_example example = {0};
+        int got = elc_examples_get(train, run->progress.n_texts - 1, &example);
+        elc_example_free(&example);
         if (got < 0)
             return got;
     }
@@ -214,7 +232,11 @@ static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
     if (!err)
         err = elc_window_parse(&run->window, json_object_get(state, "window"));
     if (!err)
+        err = run->task->restore(run->task->self, json_object_get(state, "task"));
+    if (!err)
         err = parse_best(run, json_object_get(state, "best"));
+    run->since_best = (uint64_t)json_integer_value(json_object_get(state, "since_best"));
+    run->earlier_seconds = json_number_value(json_object_get(state, "seconds"));
     if (!err && run->progress.step != step)
         err = elc_fail(ELC_EFORMAT, "state.json: the step is not the checkpoint's");
     if (!err)

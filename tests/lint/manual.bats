@@ -9,9 +9,19 @@ programs() {
     basename -s .c -a tools/electra-*.c
 }
 
+# The --help of a program, and of each command that it lists.
+full_help() {
+    local help command
+    help=$("$BIN/$1" --help)
+    echo "$help"
+    for command in $(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<< "$help"); do
+        "$BIN/$1" "$command" --help
+    done
+}
+
 # Long and short options of a program's --help, one a line.
 help_options() {
-    "$BIN/$1" --help | grep -E '^ +(-|    --)' | sed 's/  [^- ].*//; s/[ ,=|]/\n/g' |
+    full_help "$1" | grep -E '^ +(-|    --)' | sed 's/  [^- ].*//; s/[ ,=|]/\n/g' |
         grep -E '^--?[a-zA-Z]' | sort -u
 }
 
