@@ -9,6 +9,12 @@
  *     DIR/discriminator -> checkpoint-K/discriminator  K: the best or the latest
  *     DIR/generator -> checkpoint-K/generator
  *
+ * Where one network is all there is (fine-tuning), its directory is called "model", and DIR itself
+ * is a model directory as well:
+ *
+ *     DIR/model -> checkpoint-K/model
+ *     DIR/config.json -> model/config.json, and so on
+ *
  * A checkpoint is built under another name, fsynced and renamed; links are replaced atomically.
  */
 #ifndef ELECTRA_CHECKPOINT_H
@@ -29,7 +35,7 @@ extern "C" {
 
 /* One network of a checkpoint, under training. */
 struct elc_checkpoint_network {
-    const char *name; /* "discriminator", "generator": the directory */
+    const char *name; /* "discriminator", "generator", "model": the directory */
     const struct elc_config *config;
     struct elc_trained *trained;
 };

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "electra/mask.h"
+#include "electra/record.h"
 #include "electra/stream.h"
 
 #ifdef __cplusplus
@@ -69,6 +70,9 @@ struct elc_example {
 int elc_examples_get(struct elc_examples *examples, uint64_t index,
                      struct elc_example *example) ELC_MUST_CHECK;
 void elc_example_free(struct elc_example *example);
+/* The same, as the record itself, with all its keys; valid until the next call. */
+int elc_examples_record(struct elc_examples *examples, uint64_t index,
+                        const struct elc_record **record) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

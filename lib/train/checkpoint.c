@@ -273,6 +273,23 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
     return err;
 }
 
+/* DIR/config.json and so on lead into DIR/model, and so always into one and the same model. */
+static int publish_files(const char *directory, const char *name) {
+    int err = 0;
+    for (size_t i = 0; !err && i < N_MODEL_FILES; i++) {
+        char target[2 * NAME_BYTES], present[2 * NAME_BYTES];
+        (void)snprintf(target, sizeof target, "%s/%s", name, model_files[i]);
+        char *path = elc_path_join(directory, model_files[i]);
+        if (!path)
+            return ELC_ENOMEM;
+        ssize_t len = readlink(path, present, sizeof present);
+        if (len != (ssize_t)strlen(target) || memcmp(present, target, (size_t)len) != 0)
+            err = replace_link(directory, model_files[i], target);
+        free(path);
+    }
+    return err;
+}
+
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
                            uint64_t newest, uint64_t shown) {
     char name[NAME_BYTES];
@@ -285,6 +302,8 @@ int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *
         (void)snprintf(target, sizeof target, PREFIX "%" PRIu64 "/%s", shown,
                        checkpoint->networks[i].name);
         err = replace_link(directory, checkpoint->networks[i].name, target);
+        if (!err && strcmp(checkpoint->networks[i].name, "model") == 0)
+            err = publish_files(directory, "model");
     }
     return err ? err : elc_fsync_directory(directory);
 }

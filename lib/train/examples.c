@@ -344,30 +344,25 @@ static int permute(struct elc_examples *examples, uint64_t epoch) {
     return 0;
 }
 
-static int get_indexed(struct elc_examples *examples, uint64_t index, struct elc_example *example) {
+/* 1, with the record in examples->record, or an error. */
+static int find_indexed(struct elc_examples *examples, uint64_t index, uint64_t *number,
+                        uint64_t *epoch) {
     if (examples->n == 0)
         return elc_fail(ELC_EFORMAT, "%s: no records", examples->name);
-    uint64_t epoch = index / examples->n, number = index % examples->n;
-    int err = examples->order == ELC_SHUFFLED ? permute(examples, epoch) : 0;
+    *epoch = index / examples->n;
+    *number = index % examples->n;
+    int err = examples->order == ELC_SHUFFLED ? permute(examples, *epoch) : 0;
     if (err)
         return err;
     if (examples->order == ELC_SHUFFLED)
-        number = examples->permutation[number];
-    const struct place *place = &examples->places[number];
+        *number = examples->permutation[*number];
+    const struct place *place = &examples->places[*number];
     /* The bytes were verified when they were indexed; elc_record_next only reads them. */
     const struct elc_buffer bytes = {(uint8_t *)(uintptr_t)examples->files[place->file].data +
                                          place->offset,
                                      place->bytes, place->bytes};
     size_t position = 0;
-    int got = elc_record_next(&examples->record, &bytes, &position);
-    if (got > 0) {
-        err = read_example(example, &examples->record, &examples->header);
-        got = err ? err : 1;
-    }
-    example->epoch = epoch;
-    if (got < 0)
-        return elc_context(got, "%s: record %llu", examples->name, (unsigned long long)number + 1);
-    return got;
+    return elc_record_next(&examples->record, &bytes, &position);
 }
 
 /* The next block that holds records; 1, 0 at the end, or an error. */
@@ -389,31 +384,43 @@ static int next_live_block(struct elc_examples *examples) {
     return event;
 }
 
-static int get_live(struct elc_examples *examples, uint64_t index, struct elc_example *example) {
+/* 1, 0 at the end, or an error. */
+static int find_live(struct elc_examples *examples, uint64_t index, uint64_t *number) {
     while (true) {
         int got = examples->block.payload.len == 0
                       ? 0
                       : elc_record_next(&examples->record, &examples->block.payload,
                                         &examples->block_position);
-        if (got == 0) {
+        if (got == 0)
             got = next_live_block(examples);
-            if (got <= 0)
-                return got;
-            continue;
-        }
-        if (got < 0)
+        else if (got > 0 && examples->next_index++ >= index)
+            break; /* a resumed run passes over what it has seen */
+        if (got <= 0)
             return got;
-        if (examples->next_index++ < index)
-            continue; /* a resumed run passes over what it has seen */
-        int err = read_example(example, &examples->record, &examples->header);
-        example->epoch = 0;
-        return err ? elc_context(err, "%s: record %llu", examples->name,
-                                 (unsigned long long)examples->next_index)
-                   : 1;
     }
+    *number = examples->next_index - 1;
+    return 1;
+}
+
+static int find_record(struct elc_examples *examples, uint64_t index, uint64_t *number,
+                       uint64_t *epoch) {
+    *epoch = 0;
+    return examples->order == ELC_LIVE ? find_live(examples, index, number)
+                                       : find_indexed(examples, index, number, epoch);
 }
 
 int elc_examples_get(struct elc_examples *examples, uint64_t index, struct elc_example *example) {
-    return examples->order == ELC_LIVE ? get_live(examples, index, example)
-                                       : get_indexed(examples, index, example);
+    uint64_t number;
+    int got = find_record(examples, index, &number, &example->epoch);
+    int err = got > 0 ? read_example(example, &examples->record, &examples->header) : 0;
+    return err ? elc_context(err, "%s: record %llu", examples->name, (unsigned long long)number + 1)
+               : got;
+}
+
+int elc_examples_record(struct elc_examples *examples, uint64_t index,
+                        const struct elc_record **record) {
+    uint64_t number, epoch;
+    int got = find_record(examples, index, &number, &epoch);
+    *record = &examples->record;
+    return got;
 }
