@@ -1,0 +1,75 @@
+/* A run of the tokenizer: operands of text in, a tokens stream out, on several threads.
+ *
+ * Some lines at a time are read, tokenized and written in their order; the number of threads
+ * changes no byte.
+ */
+#ifndef ELECTRA_TOKENIZE_RUN_H
+#define ELECTRA_TOKENIZE_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "electra/error.h"
+#include "electra/file.h"
+#include "electra/stream.h"
+#include "electra/tokenize.h"
+#include "electra/vocab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What of the input is a text. */
+enum elc_input_layout {
+    ELC_INPUT_LINES, /* each line */
+    ELC_INPUT_DOCS,  /* lines make documents, which are packed into examples (electra/pack.h) */
+};
+
+struct elc_tokenize_options {
+    enum elc_input_layout layout;
+    uint32_t max_length;  /* tokens of a record, with specials; at least ELC_PACK_MIN_LENGTH */
+    bool text;            /* keep text, offsets and words in the records; never of documents */
+    bool words;           /* keep words, also without the text */
+    bool replace_invalid; /* invalid UTF-8 becomes U+FFFD; else its text is refused */
+    bool keep_going;      /* a text that is refused becomes a record that says so; else it is an
+                           * error */
+    bool flush;           /* write what there is whenever the input would block */
+    uint64_t seed;        /* of the packing */
+    size_t n_threads;
+};
+
+/* What a run has counted. */
+struct elc_tokenize_counts {
+    uint64_t records;
+    uint64_t tokens, unknown, words; /* that are kept; without [CLS] and [SEP] */
+    uint64_t texts;                  /* lines of documents */
+    uint64_t cut_texts, cut_tokens;
+    uint64_t replaced; /* invalid sequences */
+    uint64_t rejected;
+};
+
+/* What a run works with, and what its caller learns while it goes on; the functions are never
+ * called by two threads at once. Everything is borrowed. */
+struct elc_tokenize_run {
+    const struct elc_tokenizer *tokenizer;
+    const struct elc_vocab *vocab; /* of the tokenizer */
+    char *const *paths;            /* operands; n_paths 0: standard input */
+    size_t n_paths;
+    struct elc_output *output; /* neither committed nor abandoned by the run */
+    void *context;             /* of the functions below, each of which may be NULL */
+    /* May change the stream's header before it is written. */
+    int (*header)(void *context, struct elc_header *header);
+    void (*rejected)(void *context, const char *message);
+    void (*progress)(void *context, const struct elc_tokenize_run *run);
+    struct elc_tokenize_counts counts;
+};
+/* Reads to the end and writes a whole segment. Fails with the first text of the input that is
+ * wrong, naming operand and line; the segment then has no end. */
+int elc_tokenize_run(struct elc_tokenize_run *run,
+                     const struct elc_tokenize_options *options) ELC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
