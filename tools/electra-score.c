@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "electra/config.h"
 #include "electra/parse.h"
 #include "electra/score.h"
 
 struct options {
     const char *model, *task, *format, *pool, *shard;
     bool tokens, names, normalize;
+    uint64_t top_k;
 };
 
 /* The place of a word among words separated by '|'. */
@@ -19,7 +21,7 @@ static int choice(const char *choices, const char *word) {
     return place;
 }
 
-static const char tasks[] = "rtd|embed", formats[] = "tsv|jsonl|stream|f32";
+static const char tasks[] = "rtd|embed|fill|pll", formats[] = "tsv|jsonl|stream|f32";
 
 static struct elc_score_options score_options(const struct tool *tool,
                                               const struct options *options) {
@@ -30,6 +32,7 @@ static struct elc_score_options score_options(const struct tool *tool,
         .names = options->names,
         .mean = strcmp(options->pool, "mean") == 0,
         .normalize = options->normalize,
+        .top_k = options->top_k,
         .keep_going = tool->keep_going,
         .n_threads = (int)tool->threads,
     };
@@ -84,19 +87,22 @@ static int score(struct tool *tool, struct elc_scorer *scorer, const struct opti
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.format = "tsv", .pool = "cls"};
+    struct options options = {.format = "tsv", .pool = "cls", .top_k = 1};
     const char *hash = NULL;
     struct tool_option table[] = {
         {'m', "model", OPTION_TEXT, &options.model, "MODEL",
          "the model's directory, or one of electra-train", .shapes = true, .hash = &hash},
         {0, "task", OPTION_CHOICE, &options.task, "NAME",
-         "rtd: P(replaced); embed: vectors [by the model]", .choices = tasks, .shapes = true},
+         "rtd: P(replaced); embed: vectors; fill: [MASK]s; pll: likelihood [by the model]",
+         .choices = tasks, .shapes = true},
         {0, "format", OPTION_CHOICE, &options.format, "NAME",
          "tsv, jsonl, stream (records with results added) or f32 (embed) [tsv]", .choices = formats,
          .shapes = true},
         {0, "tokens", OPTION_FLAG, &options.tokens, NULL,
          "rtd: a row for each token, a blank line after each text"},
         {0, "names", OPTION_FLAG, &options.names, NULL, "a first line that names the columns"},
+        {0, "top-k", OPTION_COUNT, &options.top_k, "N", "fill: candidates for each [MASK] [1]", 1,
+         ELC_VOCAB_LIMIT, .shapes = true},
         {0, "pool", OPTION_CHOICE, &options.pool, "NAME",
          "embed: cls, the first token, or mean, of all tokens [cls]", .choices = "cls|mean",
          .shapes = true},

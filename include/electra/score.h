@@ -18,9 +18,11 @@ extern "C" {
 #endif
 
 enum elc_score_task {
-    ELC_SCORE_AUTO,  /* what the model is made for: rtd of a discriminator, embed of an encoder */
-    ELC_SCORE_RTD,   /* replaced token detection: P(replaced) of every token */
-    ELC_SCORE_EMBED, /* one vector for the text */
+    ELC_SCORE_AUTO,  /* what the model is made for: the first of these with its architecture */
+    ELC_SCORE_RTD,   /* discriminator: P(replaced) of every token */
+    ELC_SCORE_EMBED, /* any network: one vector for the text */
+    ELC_SCORE_FILL,  /* generator: the likeliest tokens for each [MASK] */
+    ELC_SCORE_PLL,   /* generator: pseudo-log-likelihood, each token masked in turn */
 };
 
 enum elc_score_format {
@@ -37,6 +39,7 @@ struct elc_score_options {
     bool names;      /* TSV: a first row that names the columns */
     bool mean;       /* embed: the mean over all tokens, not the first token's vector */
     bool normalize;  /* embed: to length 1 */
+    size_t top_k;    /* fill: candidates for each position; 1 for other tasks */
     bool keep_going; /* a rejected record gets a row that says so; else it ends the run */
     int n_threads;
 };

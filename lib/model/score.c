@@ -9,43 +9,46 @@
 
 /* ---- the model ---- */
 
-/* The task, and with it the head that is needed. */
-static int choose_task(struct elc_scorer *scorer) {
+/* The network that a directory of electra-train is known for. */
+static int resolve(char **directory, const char *path) {
+    if (elc_directory_resolve(directory, path, ELC_DISCRIMINATOR) == 0 ||
+        elc_directory_resolve(directory, path, ELC_GENERATOR) == 0)
+        return 0;
+    return elc_directory_resolve(directory, path, ELC_DISCRIMINATOR);
+}
+
+/* What the model is made for: the first task that has its architecture. */
+static int default_task(enum elc_score_task *task, const char *model) {
     char *directory = NULL, *path = NULL;
     struct elc_config config;
-    int err = elc_directory_resolve(&directory, scorer->path, ELC_DISCRIMINATOR);
+    int err = resolve(&directory, model);
     if (!err && !(path = elc_path_join(directory, "config.json")))
         err = ELC_ENOMEM;
     if (!err)
         err = elc_config_read(&config, path);
-    if (!err && scorer->options.task == ELC_SCORE_AUTO) {
-        if (config.architecture == ELC_GENERATOR)
-            err = elc_fail(ELC_EMISMATCH,
-                           "%s: %s has no task of its own here; embed can be "
-                           "asked for",
-                           path, elc_architecture_name(config.architecture));
-        scorer->options.task =
-            config.architecture == ELC_DISCRIMINATOR ? ELC_SCORE_RTD : ELC_SCORE_EMBED;
-    }
+    *task = ELC_SCORE_RTD;
+    while (!err && elc_score_entry(*task)->architecture != config.architecture)
+        ++*task;
     free(path);
     free(directory);
     return err;
 }
 
 static int check_options(const struct elc_score_options *options) {
-    if (options->format == ELC_SCORE_F32 && options->task != ELC_SCORE_EMBED)
+    const struct elc_score_entry *task = elc_score_entry(options->task);
+    if (options->format == ELC_SCORE_F32 && !task->width)
         return elc_fail(ELC_EINVAL, "format f32 is for task embed");
     if (options->tokens && options->task != ELC_SCORE_RTD)
         return elc_fail(ELC_EINVAL, "results by token are for task rtd");
     if ((options->mean || options->normalize) && options->task != ELC_SCORE_EMBED)
         return elc_fail(ELC_EINVAL, "pooling and normalizing are for task embed");
+    if (options->top_k != 1 && options->task != ELC_SCORE_FILL)
+        return elc_fail(ELC_EINVAL, "more than one candidate is for task fill");
     return 0;
 }
 
 static int load(struct elc_scorer *scorer) {
-    int err =
-        elc_network_load(&scorer->network, scorer->path,
-                         scorer->options.task == ELC_SCORE_RTD ? ELC_DISCRIMINATOR : ELC_ENCODER);
+    int err = elc_network_load(&scorer->network, scorer->path, scorer->task->architecture);
     if (!err)
         err = elc_weights_of_network(&scorer->weights, &scorer->network);
     if (!err)
@@ -67,11 +70,15 @@ int elc_scorer_new(struct elc_scorer **scorer_out, const char *path,
         return elc_fail_memory(sizeof *scorer);
     scorer->options = *options;
     scorer->path = strdup(path);
-    int err = scorer->path ? choose_task(scorer) : elc_fail_memory(strlen(path));
+    int err = scorer->path ? 0 : elc_fail_memory(strlen(path));
+    if (!err && options->task == ELC_SCORE_AUTO)
+        err = default_task(&scorer->options.task, path);
     if (!err)
         err = check_options(&scorer->options);
-    if (!err)
+    if (!err) {
+        scorer->task = elc_score_entry(scorer->options.task);
         err = load(scorer);
+    }
     if (err)
         elc_scorer_destroy(scorer);
     else
@@ -117,14 +124,29 @@ static int check_tokenizer(const struct elc_scorer *scorer, const struct elc_hea
     return 0;
 }
 
+/* Tokens, or what the task wants to have been done to them. */
+static int check_kind(const struct elc_score_entry *task, const struct elc_header *header,
+                      const char *name) {
+    if (header->kind == ELC_TOKENS)
+        return 0;
+    const bool masked = header->method && strcmp(header->method, "mask") == 0;
+    if (header->kind == ELC_CORRUPTED && (masked ? task->masked : task->replaced))
+        return 0;
+    if (header->kind == ELC_CORRUPTED && (task->masked || task->replaced))
+        return elc_fail(ELC_EMISMATCH, "%s: a corrupted stream with %s; task %s reads %s", name,
+                        masked ? "[MASK]s" : "replacements", task->name,
+                        masked ? "replacements" : "[MASK]s");
+    return elc_fail(ELC_EMISMATCH, "%s: a %s stream; a tokens stream is needed", name,
+                    elc_kind_name(header->kind));
+}
+
 int elc_scorer_check_header(const struct elc_scorer *scorer, const struct elc_header *header,
                             const char *name) {
     const struct elc_config *config = &scorer->network.config;
-    if (header->kind != ELC_TOKENS)
-        return elc_fail(ELC_EMISMATCH, "%s: a %s stream; a tokens stream is needed", name,
-                        elc_kind_name(header->kind));
-    int err =
-        elc_header_check_vocab(header, name, elc_vocab_id(scorer->vocab), scorer->network.path);
+    int err = check_kind(scorer->task, header, name);
+    if (!err)
+        err =
+            elc_header_check_vocab(header, name, elc_vocab_id(scorer->vocab), scorer->network.path);
     if (!err)
         err = check_tokenizer(scorer, header, name);
     if (!err && header->max_length > config->max_position_embeddings)

@@ -1,10 +1,24 @@
-/* The parts of the scorer: a text as it is read, its results, their formats. */
+/* The parts of the scorer: a text as it is read, the tasks, the formats.
+ *
+ * A task is one file and one entry of the table in score_task.c: which network it needs, what of a
+ * record, how results are computed, and how they are written. All else is common to all tasks:
+ *
+ *     score.c         the model; which streams fit it
+ *     score_run.c     batches of records through the network, on several threads, in order
+ *     score_text.c    a record's text
+ *     score_format.c  what all formats share: ids, gold, rejected records
+ *     score_task.c    the table
+ *     score_rtd.c …   the tasks
+ *
+ * To add one: a value of enum elc_score_task (score.h), an entry of the table, its file.
+ */
 #ifndef ELC_MODEL_SCORE_H
 #define ELC_MODEL_SCORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "electra/directory.h"
 #include "electra/encoder.h"
@@ -18,7 +32,8 @@
 
 struct elc_scorer {
     char *path;
-    struct elc_score_options options;
+    struct elc_score_options options; /* its task is not AUTO */
+    const struct elc_score_entry *task;
     struct elc_network network;
     struct elc_weights weights;
     struct elc_vocab *vocab;
@@ -41,6 +56,7 @@ struct elc_score_limits {
 /* One record's text. A zeroed struct is empty; reuse it, then free it. */
 struct elc_score_text {
     const struct elc_record *record;
+    unsigned id_width;    /* of the record's ids */
     size_t n;             /* tokens */
     const uint32_t *ids;  /* [n] */
     const uint8_t *types; /* [n], or NULL: all 0 */
@@ -49,7 +65,11 @@ struct elc_score_text {
     const uint32_t *words;   /* [n]: number of its word, UINT32_MAX for specials */
     const char *text, *pair;
     size_t text_len, pair_len;
-    struct elc_buffer id_buffer, offset_buffer, word_buffer;
+    /* Tokens that the task's head reads, where those are not all: its `read` sets them. */
+    const uint32_t *rows;     /* [n_rows] ascending */
+    const uint32_t *original; /* [n_rows] what stood there before it was masked; fill */
+    size_t n_rows;
+    struct elc_buffer id_buffer, offset_buffer, word_buffer, row_buffer, original_buffer;
 };
 /* Everything in range and of the right length, or ELC_EFORMAT, ELC_EMISMATCH. Borrows the record.
  */
@@ -71,45 +91,118 @@ struct elc_score_word {
 int elc_score_text_word(struct elc_score_word *word, const struct elc_score_text *text,
                         size_t token, const struct elc_vocab *vocab,
                         struct elc_buffer *joined) ELC_MUST_CHECK;
+/* [CLS], [SEP] and [PAD]. */
+bool elc_score_is_special(const struct elc_vocab_id *vocab, uint32_t id);
 
-/* ---- results (score_result.c) ---- */
+/* ---- tasks ---- */
 
-/* Of one text. rtd fills what its comment says, embed the rest. */
+/* A batch of texts on its way through the network. One for each worker. */
+struct elc_score_pass {
+    const struct elc_scorer *scorer;
+    struct elc_workspace workspace;
+    struct elc_batch texts; /* those of the job that can be scored, one after another */
+    struct elc_buffer rows; /* what `collect` has noted; emptied before each batch */
+    /* What `forward` leaves for `compute`. */
+    const elc_float *outputs;  /* in the workspace */
+    struct elc_buffer numbers; /* or here */
+    struct elc_batch variants; /* scratch of pll: texts, each with one token masked */
+};
+
+/* Where in the pass a text's part is. */
+struct elc_score_place {
+    size_t text;  /* its number, from 0 */
+    size_t token; /* its first row of `texts` */
+    size_t row;   /* n_rows of the texts before it */
+};
+
+/* A token that could stand at a place. */
+struct elc_candidate {
+    uint32_t id;
+    float p;
+};
+
+/* Of one text; each task fills its own part. */
 struct elc_score_result {
+    const float *vector; /* [width] the row of format f32; embed */
+    size_t width;
     const double *p;            /* rtd: [n] P(replaced) of each token */
     double score, max;          /* rtd: mean and largest p of the tokens that are not special */
     struct elc_score_word word; /* rtd: the one that has the largest */
-    const float *embedding;     /* embed: [width] */
-    size_t width;
+    const struct elc_candidate *candidates; /* fill: [n_rows, k], the likeliest first */
+    const float *p_original; /* fill: [n_rows], NULL where the text has no `original` */
+    size_t k;
+    double pll;        /* pll: the sum of the logarithms of each token's probability */
+    size_t n_counted;  /* pll: how many these are */
+    double perplexity; /* pll: exp(-pll / n_counted) */
     struct elc_buffer numbers, joined; /* what the pointers above point into */
 };
-/* From the discriminator's logits [n]. */
-int elc_score_rtd(struct elc_score_result *result, const struct elc_score_text *text,
-                  const elc_float *logits, const struct elc_vocab *vocab) ELC_MUST_CHECK;
-/* From the encoder's output [n, width]. */
-int elc_score_embed(struct elc_score_result *result, const struct elc_score_text *text,
-                    const elc_float *hidden, size_t width, bool mean,
-                    bool normalize) ELC_MUST_CHECK;
 void elc_score_result_free(struct elc_score_result *result);
+/* `count` numbers of `size` bytes in the result's own memory; NULL: ENOMEM set. */
+void *elc_score_numbers(struct elc_score_result *result, size_t count, size_t size) ELC_MUST_CHECK;
+
+struct elc_score_entry {
+    const char *name;                   /* as --task and a stream's header have it */
+    enum elc_architecture architecture; /* of the network, with the head that it needs */
+    bool masked, replaced;   /* reads corrupted streams with [MASK]s, or with replacements, too */
+    const char *gold;        /* the key that has the right answers, where that is not `label` */
+    const char *const *keys; /* that results add to a stream's records; the last is NULL */
+
+    /* What of a record the task needs beyond its tokens; NULL: nothing. May set text->rows. An
+     * error rejects the record. */
+    int (*read)(struct elc_score_text *text, const struct elc_score_limits *limits);
+    /* Notes in the pass what `forward` needs of the text that has just been added; NULL: nothing.
+     */
+    int (*collect)(struct elc_score_pass *pass, const struct elc_score_text *text,
+                   const struct elc_score_place *place);
+    /* pass->texts (never empty) through the network. */
+    int (*forward)(struct elc_score_pass *pass);
+    /* The result of one of them. An error rejects the record. */
+    int (*compute)(struct elc_score_result *result, const struct elc_score_pass *pass,
+                   const struct elc_score_text *text, const struct elc_score_place *place);
+    /* Floats in a row of format f32; NULL: the task has no such rows. */
+    size_t (*width)(const struct elc_scorer *scorer);
+
+    /* TSV: the names of the columns, with their newline; and the rows, each with the id first. */
+    int (*names)(struct elc_buffer *out, const struct elc_scorer *scorer);
+    int (*tsv)(struct elc_buffer *out, const struct elc_scorer *scorer,
+               const struct elc_score_text *text, const struct elc_score_result *result);
+    /* JSON Lines: adds to the object that has id and gold; false when out of memory. */
+    bool (*json)(json_t *object, const struct elc_scorer *scorer, const struct elc_score_text *text,
+                 const struct elc_score_result *result);
+    /* Streams: adds `keys` to the record that has the input's others. */
+    int (*record)(struct elc_builder *builder, const struct elc_score_text *text,
+                  const struct elc_score_result *result);
+};
+extern const struct elc_score_entry elc_score_rtd, elc_score_embed, elc_score_fill, elc_score_pll;
+/* The entry of a task other than AUTO. */
+const struct elc_score_entry *elc_score_entry(enum elc_score_task task);
 
 /* ---- formats (score_format.c) ---- */
 
-struct elc_score_layout {
-    const struct elc_score_options *options; /* task is not AUTO */
-    const struct elc_vocab *vocab;
-    size_t width; /* of an embedding */
-};
 /* The row of --names. */
-int elc_score_format_names(struct elc_buffer *out,
-                           const struct elc_score_layout *layout) ELC_MUST_CHECK;
+int elc_score_format_names(struct elc_buffer *out, const struct elc_scorer *scorer) ELC_MUST_CHECK;
 /* A text's result. `builder` is scratch. */
-int elc_score_format_result(struct elc_buffer *out, const struct elc_score_layout *layout,
+int elc_score_format_result(struct elc_buffer *out, const struct elc_scorer *scorer,
                             const struct elc_score_text *text,
                             const struct elc_score_result *result,
                             struct elc_builder *builder) ELC_MUST_CHECK;
 /* What stands in the place of the result of a record that was rejected. */
-int elc_score_format_rejected(struct elc_buffer *out, const struct elc_score_layout *layout,
-                              const struct elc_record *record, const char *message,
-                              struct elc_builder *builder) ELC_MUST_CHECK;
+int elc_score_format_rejected(struct elc_buffer *out, const struct elc_scorer *scorer,
+                              const struct elc_record *record, unsigned id_width,
+                              const char *message, struct elc_builder *builder) ELC_MUST_CHECK;
+
+/* For tasks. TSV: the record's id; text with tab, newline and backslash as \t, \n and \\; a token.
+ */
+int elc_tsv_id(struct elc_buffer *out, const struct elc_record *record) ELC_MUST_CHECK;
+int elc_tsv_text(struct elc_buffer *out, const char *text, size_t len) ELC_MUST_CHECK;
+int elc_tsv_token(struct elc_buffer *out, const struct elc_scorer *scorer,
+                  uint32_t id) ELC_MUST_CHECK;
+/* JSON values, NULL when out of memory. A number is as %.9g has it, which names every float; one
+ * that is not finite is null. Bytes of a text that are not UTF-8 become U+FFFD. */
+json_t *elc_score_json_number(double value);
+json_t *elc_score_json_text(const char *text, size_t len);
+json_t *elc_score_json_token(const struct elc_scorer *scorer, uint32_t id);
+/* object[key] = value, which is taken over; false when out of memory. */
+bool elc_score_json_set(json_t *object, const char *key, json_t *value);
 
 #endif

@@ -28,8 +28,7 @@ struct job {
 
 /* What one thread works with. */
 struct worker {
-    struct elc_workspace workspace;
-    struct elc_batch batch;
+    struct elc_score_pass pass;
     struct elc_score_text text;
     struct elc_score_result result;
     struct elc_builder builder;
@@ -38,7 +37,6 @@ struct worker {
 struct line {
     struct elc_scorer *scorer;
     struct elc_score_run *run;
-    struct elc_score_layout layout;
     struct worker *workers;
     /* reading */
     struct elc_score_limits limits;
@@ -107,7 +105,10 @@ static int read_header(struct line *line, struct job *job) {
         return err;
     job->header.kind = ELC_SCORES;
     job->header.model = scorer->network.hash;
-    job->header.task = scorer->options.task == ELC_SCORE_RTD ? "rtd" : "embed";
+    job->header.task =
+        elc_arena_text(&job->header.arena, scorer->task->name, strlen(scorer->task->name));
+    if (!job->header.task)
+        return ELC_ENOMEM;
     if (line->run->header)
         err = line->run->header(line->run->context, &job->header);
     return err ? err : 1;
@@ -140,36 +141,50 @@ static int read_job(void *context, void *item) {
 
 /* ---- working: batches to results ---- */
 
+/* The record's text, and what the task needs of it. */
+static int read_text(struct worker *worker, const struct elc_scorer *scorer,
+                     const struct elc_record *record, const struct job *job) {
+    int err = elc_score_text_read(&worker->text, record, &job->limits);
+    if (!err && scorer->task->read)
+        err = scorer->task->read(&worker->text, &job->limits);
+    return err;
+}
+
+/* Makes room in `place` for the next text. */
+static void advance(struct elc_score_place *place, const struct elc_score_text *text) {
+    place->text++;
+    place->token += text->n;
+    place->row += text->n_rows;
+}
+
+static int add_text(struct worker *worker, const struct elc_scorer *scorer,
+                    struct elc_score_place *place) {
+    const struct elc_score_text *text = &worker->text;
+    int err = elc_batch_add(&worker->pass.texts, text->ids, text->types, text->n, 0);
+    if (!err && scorer->task->collect)
+        err = scorer->task->collect(&worker->pass, text, place);
+    advance(place, text);
+    return err;
+}
+
 /* Puts every text that can be scored into the batch. What is wrong with the others is found again,
  * and dealt with, by format_results. */
-static int collect(struct worker *worker, const struct job *job) {
+static int collect(struct worker *worker, const struct elc_scorer *scorer, const struct job *job) {
     struct elc_record record;
+    struct elc_score_place place = {0};
     size_t position = 0;
     int got;
-    elc_batch_clear(&worker->batch);
+    worker->pass.scorer = scorer;
+    worker->pass.rows.len = 0;
+    elc_batch_clear(&worker->pass.texts);
     while ((got = elc_record_next(&record, &job->payload, &position)) > 0) {
-        int err = elc_score_text_read(&worker->text, &record, &job->limits);
+        int err = read_text(worker, scorer, &record, job);
         if (err == ELC_ENOMEM)
             return err;
-        if (err)
-            continue;
-        err =
-            elc_batch_add(&worker->batch, worker->text.ids, worker->text.types, worker->text.n, 0);
-        if (err)
+        if (!err && (err = add_text(worker, scorer, &place)))
             return err;
     }
     return got;
-}
-
-/* Results of the text that is row `row` … of the batch. */
-static int compute(struct worker *worker, const struct elc_scorer *scorer, const elc_float *outputs,
-                   size_t row) {
-    const struct elc_score_options *options = &scorer->options;
-    if (options->task == ELC_SCORE_RTD)
-        return elc_score_rtd(&worker->result, &worker->text, outputs + row, scorer->vocab);
-    size_t width = scorer->network.config.hidden_size;
-    return elc_score_embed(&worker->result, &worker->text, outputs + row * width, width,
-                           options->mean, options->normalize);
 }
 
 /* A record that cannot be scored: an error, or a row that says so. */
@@ -183,27 +198,28 @@ static int reject(struct line *line, struct job *job, struct worker *worker,
     err = elc_buffer_append(&job->messages, message, strlen(message) + 1);
     if (!err) {
         message = (const char *)job->messages.data + job->messages.len - strlen(message) - 1;
-        err =
-            elc_score_format_rejected(&job->out, &line->layout, record, message, &worker->builder);
+        err = elc_score_format_rejected(&job->out, line->scorer, record, job->limits.id_width,
+                                        message, &worker->builder);
     }
     return err;
 }
 
-static int format_results(struct line *line, struct job *job, struct worker *worker,
-                          const elc_float *outputs) {
+static int format_results(struct line *line, struct job *job, struct worker *worker) {
+    const struct elc_scorer *scorer = line->scorer;
     struct elc_record record;
-    size_t position = 0, row = 0;
+    struct elc_score_place place = {0};
+    size_t position = 0;
     int got;
     for (uint64_t i = 0; (got = elc_record_next(&record, &job->payload, &position)) > 0; i++) {
-        int err = elc_score_text_read(&worker->text, &record, &job->limits);
+        int err = read_text(worker, scorer, &record, job);
         if (!err) {
-            err = compute(worker, line->scorer, outputs, row);
-            row += worker->text.n;
+            err = scorer->task->compute(&worker->result, &worker->pass, &worker->text, &place);
+            advance(&place, &worker->text);
         }
         if (err)
             err = reject(line, job, worker, &record, job->first + i + 1, err);
         else
-            err = elc_score_format_result(&job->out, &line->layout, &worker->text, &worker->result,
+            err = elc_score_format_result(&job->out, scorer, &worker->text, &worker->result,
                                           &worker->builder);
         if (err)
             return err;
@@ -217,15 +233,10 @@ static int work_job(void *context, void *item, int number) {
     struct worker *worker = &line->workers[number];
     if (job->kind != JOB_BATCH)
         return 0;
-    int err = collect(worker, job);
-    const elc_float *outputs = NULL;
-    if (!err && worker->batch.n_tokens > 0) {
-        const struct elc_weights *weights = &line->scorer->weights;
-        err = line->scorer->options.task == ELC_SCORE_RTD
-                  ? elc_discriminator_forward(&outputs, &worker->workspace, weights, &worker->batch)
-                  : elc_encoder_forward(&outputs, &worker->workspace, weights, &worker->batch);
-    }
-    return err ? err : format_results(line, job, worker, outputs);
+    int err = collect(worker, line->scorer, job);
+    if (!err && worker->pass.texts.n_tokens > 0)
+        err = line->scorer->task->forward(&worker->pass);
+    return err ? err : format_results(line, job, worker);
 }
 
 /* ---- writing ---- */
@@ -240,7 +251,7 @@ static int write_header(struct line *line, struct job *job) {
     if (line->named || !line->scorer->options.names)
         return 0;
     line->named = true;
-    int err = elc_score_format_names(&job->out, &line->layout);
+    int err = elc_score_format_names(&job->out, line->scorer);
     return err ? err : elc_output_write(run->output, job->out.data, job->out.len);
 }
 
@@ -310,8 +321,12 @@ static void free_jobs(struct job *jobs, size_t n_jobs) {
 
 static void free_workers(struct worker *workers, size_t n_workers) {
     for (size_t i = 0; workers && i < n_workers; i++) {
-        elc_workspace_free(&workers[i].workspace);
-        elc_batch_free(&workers[i].batch);
+        struct elc_score_pass *pass = &workers[i].pass;
+        elc_workspace_free(&pass->workspace);
+        elc_batch_free(&pass->texts);
+        elc_batch_free(&pass->variants);
+        elc_buffer_free(&pass->rows);
+        elc_buffer_free(&pass->numbers);
         elc_score_text_free(&workers[i].text);
         elc_score_result_free(&workers[i].result);
         elc_builder_free(&workers[i].builder);
@@ -324,7 +339,6 @@ int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
     struct line line = {
         .scorer = scorer,
         .run = run,
-        .layout = {&scorer->options, scorer->vocab, scorer->network.config.hidden_size},
         .workers = calloc(n_workers, sizeof *line.workers),
     };
     struct job *jobs = calloc(n_jobs, sizeof *jobs);

@@ -51,8 +51,11 @@ static int check_not_rejected(const struct elc_record *record) {
 int elc_score_text_read(struct elc_score_text *text, const struct elc_record *record,
                         const struct elc_score_limits *limits) {
     text->record = record;
+    text->id_width = limits->id_width;
     text->types = NULL;
     text->offsets = text->words = NULL;
+    text->rows = text->original = NULL;
+    text->n_rows = 0;
     text->text = text->pair = NULL;
     int got = check_not_rejected(record);
     if (got < 0)
@@ -85,7 +88,13 @@ void elc_score_text_free(struct elc_score_text *text) {
     elc_buffer_free(&text->id_buffer);
     elc_buffer_free(&text->offset_buffer);
     elc_buffer_free(&text->word_buffer);
+    elc_buffer_free(&text->row_buffer);
+    elc_buffer_free(&text->original_buffer);
     *text = (struct elc_score_text){0};
+}
+
+bool elc_score_is_special(const struct elc_vocab_id *vocab, uint32_t id) {
+    return id == vocab->cls || id == vocab->sep || id == vocab->pad;
 }
 
 /* ---- words ---- */

@@ -137,14 +137,18 @@ patch() {
         grep -F '{"id":1,"embedding":[0.7348'
 }
 
-@test "a bare encoder and a generator can embed; only a discriminator does rtd" {
+@test "every network can embed; only a discriminator does rtd, only a generator fill and pll" {
     small
     sed -i 's/ElectraForPreTraining/ElectraModel/' model/config.json
     electra-score -m model text.els | awk -F '\t' 'NF != 25 { exit 1 }'
     status_is 1 electra-score -m model --task rtd text.els
     says "holds ElectraModel, but ElectraForPreTraining is needed"
-    status_is 1 electra-score -m "$ROOT/tests/golden/directory/generator" text.els
-    says "ElectraForMaskedLM has no task of its own"
+    status_is 1 electra-score -m "$ROOT/tests/golden/directory/generator" --task rtd text.els
+    says "holds ElectraForMaskedLM, but ElectraForPreTraining is needed"
+    for task in fill pll; do
+        status_is 1 electra-score -m model --task $task text.els
+        says "holds ElectraModel, but ElectraForMaskedLM is needed"
+    done
     electra-score -m "$ROOT/tests/golden/directory/generator" --task embed text.els |
         awk -F '\t' 'NF != 13 { exit 1 }'
 }
@@ -361,6 +365,8 @@ patch() {
     says "text"
     electra-corrupt text.els > corrupted.els
     status_is 1 electra-score -m model corrupted.els
+    says "corrupted.els: a corrupted stream with [MASK]s; task rtd reads replacements"
+    status_is 1 electra-score -m model --task embed corrupted.els
     says "corrupted.els: a corrupted stream; a tokens stream is needed"
     electra-tokenize -m "$BATS_FILE_TMPDIR/nano" text > other.els
     status_is 1 electra-score -m model other.els
@@ -497,8 +503,13 @@ bad_records() {
     status_is 2 electra-score -m model --task embed --tokens text.els
     says "by token"
     status_is 2 electra-score -m model --normalize text.els
-    status_is 2 electra-score -m model --task fill text.els
-    says "'fill' is none of rtd|embed"
+    status_is 2 electra-score -m model --top-k 2 text.els
+    says "more than one candidate is for task fill"
+    status_is 2 electra-score -m model --task fill --top-k 0 text.els
+    status_is 2 electra-score -m model --task fill --tokens text.els
+    status_is 2 electra-score -m model --task pll --format f32 text.els
+    status_is 2 electra-score -m model --task no text.els
+    says "'no' is none of rtd|embed"
     status_is 2 electra-score -m model -j x text.els
 }
 
