@@ -11,8 +11,9 @@
 #include "electra/tokenize_run.h"
 
 enum {
-    LINES_LENGTH = 512, /* defaults of --max-length */
+    TEXT_LENGTH = 512, /* defaults of --max-length */
     DOCS_LENGTH = 128,
+    SQUAD_STRIDE = 128, /* default of --stride, and at most a third of --max-length */
     LENGTH_LIMIT = 65535,
 };
 
@@ -55,11 +56,21 @@ static void report(struct tool *tool, const struct elc_tokenize_counts *counts,
 
 /* ---- options ---- */
 
+static const char *const layout_names[] = {"--lines", "--docs",  "--tsv",
+                                           "--jsonl", "--conll", "--squad"};
+enum { N_LAYOUTS = sizeof layout_names / sizeof *layout_names };
+
+static const char truncations[] = "longest-first|only-first|only-second";
+
 struct settings {
-    const char *vocab, *model, *strip_accents, *invalid;
-    bool cased, lines, docs, text, words;
-    uint64_t max_length;    /* 0: the default */
-    const char *vocab_hash; /* what the history holds for --vocab and --model */
+    const char *vocab, *model, *strip_accents, *invalid, *truncation;
+    bool cased, text, words;
+    bool layouts[N_LAYOUTS]; /* which of them was asked for */
+    enum elc_input_layout layout;
+    struct elc_columns columns;
+    bool windows;
+    uint64_t max_length, stride; /* 0: the default */
+    const char *vocab_hash;      /* what the history holds for --vocab and --model */
 };
 
 /* How the model of `-m` wants its texts: vocabulary, case, longest text. */
@@ -95,23 +106,27 @@ static int open_tokenizer(struct settings *settings, struct elc_vocab **vocab,
         return err;
     settings->vocab_hash = elc_vocab_id(*vocab)->xxh3;
     if (settings->max_length == 0)
-        settings->max_length = settings->docs ? DOCS_LENGTH : LINES_LENGTH;
+        settings->max_length = settings->layout == ELC_INPUT_DOCS ? DOCS_LENGTH : TEXT_LENGTH;
     rules.cased = rules.cased || settings->cased;
     if (settings->strip_accents)
         rules.strip_accents = strcmp(settings->strip_accents, "yes") == 0;
     return elc_tokenizer_new(tokenizer, *vocab, &rules);
 }
 
-static int tokenize(struct tool *tool, struct settings *settings) {
-    struct elc_vocab *vocab = NULL;
-    struct elc_tokenizer *tokenizer = NULL;
-    struct elc_output output = {.fd = -1};
-    int err = open_tokenizer(settings, &vocab, &tokenizer);
-    if (!err)
-        err = elc_output_open(&output, tool->output);
-    struct elc_tokenize_options options = {
-        .layout = settings->docs ? ELC_INPUT_DOCS : ELC_INPUT_LINES,
+static struct elc_tokenize_options run_options(const struct tool *tool,
+                                               const struct settings *settings) {
+    enum elc_truncation truncation = settings->windows ? ELC_ONLY_SECOND : ELC_LONGEST_FIRST;
+    if (settings->truncation)
+        truncation = strcmp(settings->truncation, "longest-first") == 0 ? ELC_LONGEST_FIRST
+                     : strcmp(settings->truncation, "only-first") == 0  ? ELC_ONLY_FIRST
+                                                                        : ELC_ONLY_SECOND;
+    return (struct elc_tokenize_options){
+        .layout = settings->layout,
+        .columns = settings->columns,
         .max_length = (uint32_t)settings->max_length,
+        .truncation = truncation,
+        .windows = settings->windows,
+        .overlap = (uint32_t)settings->stride,
         .text = settings->text,
         .words = settings->words,
         .replace_invalid = strcmp(settings->invalid, "replace") == 0,
@@ -120,6 +135,30 @@ static int tokenize(struct tool *tool, struct settings *settings) {
         .seed = tool->seed,
         .n_threads = tool->threads,
     };
+}
+
+/* The overlap of windows, once it is known how long they are. */
+static int check_stride(struct settings *settings) {
+    bool pair = settings->columns.pair || settings->layout == ELC_INPUT_SQUAD;
+    uint64_t room = settings->max_length - (pair ? 3 : 2), third = settings->max_length / 3;
+    if (settings->layout == ELC_INPUT_SQUAD && !settings->windows)
+        settings->stride = third < SQUAD_STRIDE ? third : SQUAD_STRIDE;
+    if (settings->stride < room)
+        return 0;
+    return elc_fail(ELC_EINVAL, "--stride %" PRIu64 ": windows have room for %" PRIu64 " tokens",
+                    settings->stride, room);
+}
+
+static int tokenize(struct tool *tool, struct settings *settings) {
+    struct elc_vocab *vocab = NULL;
+    struct elc_tokenizer *tokenizer = NULL;
+    struct elc_output output = {.fd = -1};
+    int err = open_tokenizer(settings, &vocab, &tokenizer);
+    if (!err)
+        err = check_stride(settings);
+    if (!err)
+        err = elc_output_open(&output, tool->output);
+    struct elc_tokenize_options options = run_options(tool, settings);
     struct elc_tokenize_run run = {
         .tokenizer = tokenizer,
         .vocab = vocab,
@@ -143,6 +182,76 @@ static int tokenize(struct tool *tool, struct settings *settings) {
     return tool_end(tool, status);
 }
 
+static int choose_layout(struct settings *settings) {
+    const char *chosen = NULL;
+    settings->layout = ELC_INPUT_LINES;
+    for (int i = 0; i < N_LAYOUTS; i++) {
+        if (!settings->layouts[i])
+            continue;
+        if (chosen)
+            return elc_fail(ELC_EINVAL, "%s and %s exclude each other", chosen, layout_names[i]);
+        chosen = layout_names[i];
+        settings->layout = (enum elc_input_layout)i;
+    }
+    return 0;
+}
+
+/* Which layouts an option is for. */
+static int check_option(const struct tool *tool, const struct settings *settings, const char *name,
+                        unsigned layouts, const char *meant) {
+    if (!tool_option(tool, name)->given || layouts >> settings->layout & 1)
+        return 0;
+    return elc_fail(ELC_EINVAL, "--%s is for %s, not %s", name, meant,
+                    layout_names[settings->layout]);
+}
+
+static int check_column(const char *option, const char *column) {
+    if (!column || (column[0] != '0' && column[0] && column[strspn(column, "0123456789")] == '\0'))
+        return 0;
+    return elc_fail(ELC_EINVAL, "%s %s: columns are numbers from 1; names need --header", option,
+                    column);
+}
+
+/* Options that do not go together. */
+static int check_columns(const struct tool *tool, const struct settings *settings) {
+    enum {
+        DOCS = 1 << ELC_INPUT_DOCS,
+        TSV = 1 << ELC_INPUT_TSV,
+        JSONL = 1 << ELC_INPUT_JSONL,
+        CONLL = 1 << ELC_INPUT_CONLL,
+        ALL = (1 << N_LAYOUTS) - 1,
+    };
+    const struct elc_columns *columns = &settings->columns;
+    bool numbers = settings->layout == ELC_INPUT_CONLL ||
+                   (settings->layout == ELC_INPUT_TSV && !columns->header);
+    int err = check_option(tool, settings, "text", TSV | JSONL | CONLL, "--tsv, --jsonl, --conll");
+    if (!err)
+        err = check_option(tool, settings, "label", TSV | JSONL | CONLL, "--tsv, --jsonl, --conll");
+    if (!err)
+        err = check_option(tool, settings, "pair", TSV | JSONL, "--tsv and --jsonl");
+    if (!err)
+        err = check_option(tool, settings, "id", TSV | JSONL, "--tsv and --jsonl");
+    if (!err)
+        err = check_option(tool, settings, "header", TSV, "--tsv");
+    if (!err)
+        err = check_option(tool, settings, "stride", ALL & ~DOCS, "all but --docs");
+    if (!err && numbers)
+        err = check_column("--text", columns->text);
+    if (!err && numbers)
+        err = check_column("--pair", columns->pair);
+    if (!err && numbers)
+        err = check_column("--label", columns->label);
+    if (!err && numbers)
+        err = check_column("--id", columns->id);
+    if (!err && settings->truncation && !columns->pair)
+        err = elc_fail(ELC_EINVAL, "--truncation is for pairs: --pair COL");
+    if (!err && settings->truncation && settings->windows &&
+        strcmp(settings->truncation, "longest-first") == 0)
+        err = elc_fail(ELC_EINVAL, "windows slide over one text: with --stride, --truncation is "
+                                   "only-first or only-second");
+    return err;
+}
+
 int main(int argc, char **argv) {
     struct settings set = {.invalid = "replace", .text = true};
     struct tool_option options[] = {
@@ -154,13 +263,39 @@ int main(int argc, char **argv) {
          .shapes = true},
         {0, "strip-accents", OPTION_CHOICE, &set.strip_accents, "yes|no",
          "drop accents [yes unless --cased]", .choices = "yes|no", .shapes = true},
-        {0, "lines", OPTION_FLAG, &set.lines, NULL, "each line is a text [this]", .shapes = true},
-        {0, "docs", OPTION_FLAG, &set.docs, NULL,
+        {0, "lines", OPTION_FLAG, &set.layouts[ELC_INPUT_LINES], NULL, "each line is a text [this]",
+         .shapes = true},
+        {0, "docs", OPTION_FLAG, &set.layouts[ELC_INPUT_DOCS], NULL,
          "blank lines end documents, which are packed into examples for pre-training",
          .shapes = true},
+        {0, "tsv", OPTION_FLAG, &set.layouts[ELC_INPUT_TSV], NULL,
+         "each line has columns, with tabs between them and nothing quoted", .shapes = true},
+        {0, "jsonl", OPTION_FLAG, &set.layouts[ELC_INPUT_JSONL], NULL, "each line is a JSON object",
+         .shapes = true},
+        {0, "conll", OPTION_FLAG, &set.layouts[ELC_INPUT_CONLL], NULL,
+         "each line is a word and its tag, blank lines end sentences", .shapes = true},
+        {0, "squad", OPTION_FLAG, &set.layouts[ELC_INPUT_SQUAD], NULL,
+         "questions and contexts, JSON of SQuAD 1.1 or 2.0", .shapes = true},
+        {0, "text", OPTION_TEXT, &set.columns.text, "COL",
+         "the text's column (1: the first), its name in the header, or key [1; text]",
+         .shapes = true},
+        {0, "pair", OPTION_TEXT, &set.columns.pair, "COL", "the second text's [none]",
+         .shapes = true},
+        {0, "label", OPTION_TEXT, &set.columns.label, "COL",
+         "the label's [none; --conll: the last]", .shapes = true},
+        {0, "id", OPTION_TEXT, &set.columns.id, "COL", "the id's [the text's number]",
+         .shapes = true},
+        {0, "header", OPTION_FLAG, &set.columns.header, NULL,
+         "--tsv: the first line of each file names the columns", .shapes = true},
         {0, "max-length", OPTION_COUNT, &set.max_length, "N",
          "tokens of a text with [CLS] and [SEP] [512, with --docs 128; the model's]",
          ELC_PACK_MIN_LENGTH, LENGTH_LIMIT, .shapes = true},
+        {0, "truncation", OPTION_CHOICE, &set.truncation, truncations,
+         "which text of a pair is cut [longest-first; with --stride only-second]",
+         .choices = truncations, .shapes = true},
+        {0, "stride", OPTION_COUNT, &set.stride, "N",
+         "do not cut: windows, which share N tokens with the one before [--squad: 128]", 0,
+         LENGTH_LIMIT, .shapes = true},
         {0, "no-text", OPTION_OFF, &set.text, NULL, "leave out text, offsets and words",
          .shapes = true},
         {0, "words", OPTION_FLAG, &set.words, NULL, "word numbers also without the text",
@@ -172,7 +307,8 @@ int main(int argc, char **argv) {
     };
     struct tool tool = {
         .name = "electra-tokenize",
-        .synopsis = "(--vocab FILE | -m MODEL) [--lines | --docs] [OPTION]… [FILE]…",
+        .synopsis = "(--vocab FILE | -m MODEL) [--lines | --docs | --tsv | --jsonl | --conll | "
+                    "--squad]\n[OPTION]… [FILE]…",
         .purpose = "Turns text into a stream of WordPiece tokens.",
         .options = options,
         .has_seed = true,
@@ -187,8 +323,9 @@ int main(int argc, char **argv) {
     tool_parse(&tool, argc, argv);
     if (!set.vocab == !set.model)
         return tool_usage(&tool, "give either --vocab FILE or -m MODEL");
-    if (set.lines && set.docs)
-        return tool_usage(&tool, "--lines and --docs exclude each other");
+    set.windows = tool_option(&tool, "stride")->given;
+    if (choose_layout(&set) < 0 || check_columns(&tool, &set) < 0)
+        return tool_usage(&tool, "%s", elc_error());
     tool_refuse_terminal_output(&tool);
     return tokenize(&tool, &set);
 }

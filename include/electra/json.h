@@ -50,6 +50,12 @@ int elc_json_from_header(struct elc_buffer *line, const struct elc_header *heade
 int elc_json_parse(struct elc_buffer *record, struct elc_header *header, const char *line,
                    size_t len, const struct elc_json_options *options) ELC_MUST_CHECK;
 
+/* Adds a key with a value of Jansson's to a record under construction; nested at most
+ * ELC_DEPTH_LIMIT deep, the record included. */
+struct json_t;
+int elc_json_build(struct elc_builder *builder, const char *key,
+                   const struct json_t *value) ELC_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,14 +31,45 @@ void elc_layout_free(struct elc_layout *layout);
 /* 2 when every id of a vocabulary of this size fits 16 bits, else 4. */
 unsigned elc_id_width(uint64_t vocab_size);
 
-/* The record of one text in `builder`, between [CLS] and [SEP]: id, ids, text up to the last token,
- * offsets, words, cut. `text` is what the encoding was made from. */
-int elc_layout_text(struct elc_builder *builder, struct elc_layout *layout, uint64_t id,
-                    const char *text, const struct elc_encoding *encoding) ELC_MUST_CHECK;
-/* The record of a line that could not be read: no tokens but [CLS] [SEP], and why, as `error`. It
- * keeps the line's place. */
-int elc_layout_rejected(struct elc_builder *builder, struct elc_layout *layout, uint64_t id,
-                        const char *why) ELC_MUST_CHECK;
+/* Which text a record is about. */
+struct elc_layout_id {
+    const char *text; /* its name, or NULL: its number */
+    size_t len;
+    uint64_t number;
+};
+
+/* Tokens first … first + n - 1 of a text, and the bytes that the encoding was made from. */
+struct elc_layout_part {
+    const struct elc_encoding *encoding; /* NULL: there is no such text */
+    const char *text;
+    size_t first, n;
+};
+
+/* One record. */
+struct elc_layout_record {
+    struct elc_layout_id id;
+    struct elc_layout_part text, pair;
+    size_t cut;                      /* tokens that were left out for good */
+    const struct elc_builder *extra; /* more fields; NULL: none */
+
+    /* Where the record is one of several windows over its text, or with a pair of `windowed_pair`,
+     * over that. */
+    size_t window, n_windows; /* from 1; 0: no windows */
+    bool windowed_pair;
+    const uint32_t *best; /* [n] of the windowed part: is this the token's best window?
+                           * NULL: not wanted */
+    bool has_span;        /* there is an answer, or none: which tokens of the record it is */
+    uint32_t span[2];
+};
+/* The record in `builder`: id, ids, types, text, pair, offsets, words, cut, window, text_start or
+ * pair_start, best, span, then the extra fields. [CLS] text [SEP], or [CLS] text [SEP] pair [SEP];
+ * texts up to the last token that is kept, from a window's first. */
+int elc_layout_record(struct elc_builder *builder, struct elc_layout *layout,
+                      const struct elc_layout_record *record) ELC_MUST_CHECK;
+/* The record of a text that could not be read: no tokens but [CLS] [SEP], and why, as `error`. It
+ * keeps the text's place. */
+int elc_layout_rejected(struct elc_builder *builder, struct elc_layout *layout,
+                        const struct elc_layout_id *id, const char *why) ELC_MUST_CHECK;
 /* The record of one packed example: id, ids, types if there are two segments, words if asked. */
 int elc_layout_example(struct elc_builder *builder, struct elc_layout *layout, uint64_t id,
                        const struct elc_packed *example) ELC_MUST_CHECK;

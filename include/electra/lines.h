@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-enum { ELC_LINE_LIMIT = 1 << 30 /* bytes of one line */ };
+enum { ELC_LINE_LIMIT = 1 << 30 /* bytes of one line, or other unit */ };
 
 /* Some lines. A zeroed struct is empty; reuse it, then elc_buffer_free(&chunk.text). */
 struct elc_chunk {
@@ -30,13 +30,23 @@ struct elc_chunk {
     bool waiting; /* live input has no more to give at present */
 };
 
+/* What a chunk holds, at least one and whole. */
+enum elc_lines_unit {
+    ELC_UNIT_LINE,
+    ELC_UNIT_PARAGRAPH, /* lines up to and with one of white space alone */
+    ELC_UNIT_OPERAND,   /* all of an operand */
+};
+
 struct elc_lines;
 /* A reader over operands in order (n_paths 0: standard input). `paths` stays the caller's.
  * `live`: hand over what has come rather than wait for a chunk to fill. */
 int elc_lines_new(struct elc_lines **lines, char *const *paths, size_t n_paths,
                   bool live) ELC_MUST_CHECK;
+/* Before the first chunk: what chunks are made of; lines if this is not called. */
+void elc_lines_set_unit(struct elc_lines *lines, enum elc_lines_unit unit);
 /* Replaces the contents of `chunk`. 1 a chunk, 0 the end of input, or a negative error, which
- * names the operand: unreadable, compressed, a stream, a line over the limit. */
+ * names the operand: unreadable, compressed, a stream, a unit over the limit of a
+ * line. */
 int elc_lines_next(struct elc_lines *lines, struct elc_chunk *chunk) ELC_MUST_CHECK;
 void elc_lines_destroy(struct elc_lines *lines);
 

@@ -108,6 +108,15 @@ int elc_builder_numbers(struct elc_builder *builder, const char *key, const uint
                         size_t count, unsigned width) ELC_MUST_CHECK;
 /* A field of another record, byte for byte. */
 int elc_builder_field(struct elc_builder *builder, const struct elc_field *field) ELC_MUST_CHECK;
+/* An array of `count` elements: exactly so many elements follow, before any other key. A map among
+ * them is followed by `n_pairs` times a string and an element. */
+int elc_builder_array(struct elc_builder *builder, const char *key, size_t count) ELC_MUST_CHECK;
+int elc_builder_element_str(struct elc_builder *builder, const char *text,
+                            size_t len) ELC_MUST_CHECK;
+int elc_builder_element_uint(struct elc_builder *builder, uint64_t value) ELC_MUST_CHECK;
+int elc_builder_element_map(struct elc_builder *builder, size_t n_pairs) ELC_MUST_CHECK;
+/* All fields of another record under construction. */
+int elc_builder_append(struct elc_builder *builder, const struct elc_builder *more) ELC_MUST_CHECK;
 /* Completes the map in builder->record; valid until the next call. */
 int elc_builder_finish(struct elc_builder *builder) ELC_MUST_CHECK;
 void elc_builder_free(struct elc_builder *builder);

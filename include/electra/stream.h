@@ -152,6 +152,9 @@ int elc_writer_block(struct elc_writer *writer, struct elc_block *block) ELC_MUS
 /* Appends one finished record map to the pending block, which is written once it reaches
  * ELC_BLOCK_CLOSE; ELC_ELIMIT for a record that no block can hold. Numbers blocks itself. */
 int elc_writer_record(struct elc_writer *writer, const void *record, size_t len) ELC_MUST_CHECK;
+/* The same for `count` finished records, one after another in `len` bytes, that share a block. */
+int elc_writer_group(struct elc_writer *writer, const void *records, size_t len,
+                     uint64_t count) ELC_MUST_CHECK;
 /* Writes the pending block, if it holds anything. */
 int elc_writer_flush_block(struct elc_writer *writer) ELC_MUST_CHECK;
 /* Ends the segment: the pending block and the end. Not called after a failure, so that

@@ -99,6 +99,37 @@ int elc_builder_field(struct elc_builder *builder, const struct elc_field *field
     return err ? err : elc_buffer_append(&builder->fields, field->raw, field->raw_len);
 }
 
+int elc_builder_array(struct elc_builder *builder, const char *key, size_t count) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    return err ? err : msgpack_pack_array(&packer, count);
+}
+
+int elc_builder_element_str(struct elc_builder *builder, const char *text, size_t len) {
+    msgpack_packer packer;
+    elc_packer_init(&packer, &builder->fields);
+    return elc_pack_str(&packer, text, len);
+}
+
+int elc_builder_element_uint(struct elc_builder *builder, uint64_t value) {
+    msgpack_packer packer;
+    elc_packer_init(&packer, &builder->fields);
+    return msgpack_pack_uint64(&packer, value);
+}
+
+int elc_builder_element_map(struct elc_builder *builder, size_t n_pairs) {
+    msgpack_packer packer;
+    elc_packer_init(&packer, &builder->fields);
+    return msgpack_pack_map(&packer, n_pairs);
+}
+
+int elc_builder_append(struct elc_builder *builder, const struct elc_builder *more) {
+    if (more->n_fields > ELC_FIELDS_LIMIT - builder->n_fields)
+        return elc_fail(ELC_ELIMIT, "a record of more than %d keys", ELC_FIELDS_LIMIT);
+    builder->n_fields += more->n_fields;
+    return elc_buffer_append(&builder->fields, more->fields.data, more->fields.len);
+}
+
 int elc_builder_finish(struct elc_builder *builder) {
     msgpack_packer packer;
     builder->record.len = 0;

@@ -298,3 +298,16 @@ int elc_json_parse(struct elc_buffer *record, struct elc_header *header, const c
     json_decref(json);
     return got;
 }
+
+int elc_json_build(struct elc_builder *builder, const char *key, const struct json_t *value) {
+    struct elc_buffer raw = {0};
+    msgpack_packer packer;
+    elc_packer_init(&packer, &raw);
+    int err = pack_value(&packer, value, 2);
+    struct elc_field field = {
+        .key = key, .key_len = strlen(key), .raw = raw.data, .raw_len = raw.len};
+    if (!err)
+        err = elc_builder_field(builder, &field);
+    elc_buffer_free(&raw);
+    return err;
+}

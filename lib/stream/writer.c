@@ -76,6 +76,10 @@ int elc_writer_flush_block(struct elc_writer *writer) {
 }
 
 int elc_writer_record(struct elc_writer *writer, const void *record, size_t len) {
+    return elc_writer_group(writer, record, len, 1);
+}
+
+int elc_writer_group(struct elc_writer *writer, const void *records, size_t len, uint64_t count) {
     struct elc_block *block = &writer->block;
     if (len > ELC_BLOCK_LIMIT)
         return elc_fail(ELC_ELIMIT, "a record of %zu bytes where %d are the most", len,
@@ -84,10 +88,10 @@ int elc_writer_record(struct elc_writer *writer, const void *record, size_t len)
     if (len > ELC_BLOCK_LIMIT - block->payload.len)
         err = elc_writer_flush_block(writer);
     if (!err)
-        err = elc_buffer_append(&block->payload, record, len);
+        err = elc_buffer_append(&block->payload, records, len);
     if (err)
         return err;
-    block->count++;
+    block->count += count;
     return block->payload.len >= ELC_BLOCK_CLOSE ? elc_writer_flush_block(writer) : 0;
 }
 

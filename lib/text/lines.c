@@ -15,6 +15,7 @@ static char *const default_paths[] = {standard_input};
 struct elc_lines {
     char *const *paths;
     size_t n_paths, next_path;
+    enum elc_lines_unit unit;
     bool live;
     bool is_open;
     struct elc_input input;
@@ -30,6 +31,10 @@ int elc_lines_new(struct elc_lines **lines, char *const *paths, size_t n_paths, 
     (*lines)->n_paths = n_paths > 0 ? n_paths : 1;
     (*lines)->live = live;
     return 0;
+}
+
+void elc_lines_set_unit(struct elc_lines *lines, enum elc_lines_unit unit) {
+    lines->unit = unit;
 }
 
 void elc_lines_destroy(struct elc_lines *lines) {
@@ -87,14 +92,48 @@ static int read_more(struct elc_lines *lines, struct elc_chunk *chunk) {
     return lines->live ? n > 0 : n == READ_BYTES;
 }
 
-static const uint8_t *last_newline(const uint8_t *bytes, size_t len) {
-    while (len > 0 && bytes[len - 1] != '\n')
-        len--;
-    return len > 0 ? bytes + len - 1 : NULL;
+/* The last line end among the bytes from `from` on, or NULL. */
+static const uint8_t *last_newline(const struct elc_buffer *text, size_t from) {
+    size_t at = text->len;
+    while (at > from && text->data[at - 1] != '\n')
+        at--;
+    return at > from ? text->data + at - 1 : NULL;
 }
 
-/* Reads until the chunk has at least one whole line; keeps the begun one behind it as the rest. */
+/* The same of a line that has only white space. */
+static const uint8_t *last_blank(const struct elc_buffer *text, size_t from) {
+    size_t at = text->len;
+    const uint8_t *end = NULL; /* of a line that is blank as far as it has been seen */
+    for (; at > 0 && (at > from || end); at--) {
+        uint8_t c = text->data[at - 1];
+        if (c == '\n' && end)
+            return end;
+        if (c == '\n')
+            end = text->data + at - 1;
+        else if (c != ' ' && c != '\t' && c != '\r')
+            end = NULL;
+    }
+    return end;
+}
+
+/* Where the last whole unit of a chunk ends, of which the bytes before `from` have been looked at;
+ * NULL: there is none yet. */
+static const uint8_t *last_end(const struct elc_lines *lines, const struct elc_buffer *text,
+                               size_t from) {
+    switch (lines->unit) {
+    case ELC_UNIT_LINE:
+        return last_newline(text, from);
+    case ELC_UNIT_PARAGRAPH:
+        return last_blank(text, from);
+    case ELC_UNIT_OPERAND:
+        break;
+    }
+    return NULL;
+}
+
+/* Reads until the chunk has at least one whole unit; keeps the begun one behind it as the rest. */
 static int fill(struct elc_lines *lines, struct elc_chunk *chunk) {
+    static const char *const units[] = {"line", "paragraph", "file"};
     while (true) {
         size_t before = chunk->text.len;
         int more = read_more(lines, chunk);
@@ -104,10 +143,11 @@ static int fill(struct elc_lines *lines, struct elc_chunk *chunk) {
             chunk->ends_operand = true;
             return 0;
         }
-        const uint8_t *end = last_newline(chunk->text.data + before, chunk->text.len - before);
+        const uint8_t *end = last_end(lines, &chunk->text, before);
         if (!end && chunk->text.len > ELC_LINE_LIMIT)
-            return elc_fail(ELC_ELIMIT, "%s: line %" PRIu64 ": longer than %d bytes",
-                            lines->input.name, lines->first_line, ELC_LINE_LIMIT);
+            return elc_fail(ELC_ELIMIT, "%s: line %" PRIu64 ": a %s of more than %d bytes",
+                            lines->input.name, lines->first_line, units[lines->unit],
+                            ELC_LINE_LIMIT);
         if (end) {
             size_t whole = (size_t)(end + 1 - chunk->text.data);
             int rc = elc_buffer_append(&lines->rest, end + 1, chunk->text.len - whole);

@@ -1,32 +1,38 @@
-/* A run of the tokenizer: chunks of lines through a pipeline of threads, in order. */
+/* A run of the tokenizer: chunks of texts through a pipeline of threads, in order. */
 #include "electra/tokenize_run.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "electra/layout.h"
-#include "electra/lines.h"
 #include "electra/parallel.h"
+#include "records.h"
 
 enum { PART_BYTES = 1 << 20 /* see part_end */ };
 
-/* What passes through the pipeline: some lines, and what became of them. */
+/* What passes through the pipeline: some texts, and what became of them. */
 struct job {
-    struct elc_chunk chunk;
+    struct sample_chunk chunk;
     struct elc_tokenize_counts counts;
     struct elc_buffer rejections; /* messages, each with its NUL */
-    struct elc_buffer results;    /* --lines: the size_t length and the bytes of each record;
-                                   * --docs: the size_t number of tokens of each line */
-    struct elc_buffer ids, words; /* --docs: uint32_t for each token, lines one after another */
+    /* Of each text: a struct group and its records. Of documents: the size_t number of tokens of
+     * each line. */
+    struct elc_buffer results;
+    struct elc_buffer ids,
+        words; /* of documents: uint32_t for each token, lines one after another */
+};
+
+/* In front of a text's records, which share a block. */
+struct group {
+    size_t len; /* bytes */
+    uint64_t n;
 };
 
 /* What each thread has for itself. */
 struct worker {
-    struct elc_encoding encoding;
-    struct elc_layout layout;
-    struct elc_builder builder;
-    struct elc_buffer clean;
+    struct sample_reader reader;
+    struct sample sample;
+    struct record_maker maker;
 };
 
 struct flow {
@@ -34,78 +40,58 @@ struct flow {
     struct elc_tokenize_run *run;
     const struct elc_vocab_id *vocab;
     bool docs;
-    struct elc_lines *lines;
+    struct sample_source source;
     struct worker *workers;
     struct elc_writer writer;
-    struct elc_packer *packer; /* docs */
-    struct worker packing;     /* what the packer's examples are built with */
+    struct elc_packer *packer; /* of documents, and what its examples are built with */
+    struct elc_layout layout;
+    struct elc_builder builder;
 };
-
-/* ---- reading ---- */
 
 static int read_job(void *context, void *argument) {
     struct flow *flow = context;
     struct job *job = argument;
-    return elc_lines_next(flow->lines, &job->chunk);
+    return sample_source_next(&flow->source, &job->chunk);
 }
 
-/* ---- working: one line after another ---- */
+/* ---- working: one text after another ---- */
 
-/* A line with invalid bytes: `*text` becomes a repaired copy, or the line is refused. */
-static int repair(const struct flow *flow, struct job *job, struct worker *worker,
-                  const char **text, size_t *len) {
-    size_t valid = elc_utf8_valid(*text, *len);
-    if (valid == *len)
-        return 0;
-    if (!flow->options->replace_invalid)
-        return elc_fail(ELC_EFORMAT, "invalid UTF-8 at byte %zu", valid + 1);
-    worker->clean.len = 0;
-    long long n = elc_utf8_clean(&worker->clean, *text, *len);
-    if (n < 0)
-        return (int)n;
-    job->counts.replaced += (uint64_t)n;
-    *text = (const char *)worker->clean.data;
-    *len = worker->clean.len;
-    return 0;
+/* Starts a group; its place in the results. */
+static int begin_group(struct job *job, size_t *at) {
+    const struct group group = {0};
+    *at = job->results.len;
+    return elc_buffer_append(&job->results, &group, sizeof group);
 }
 
-static int keep_record(struct job *job, const struct elc_builder *builder) {
-    size_t len = builder->record.len;
-    if (len > ELC_BLOCK_LIMIT)
-        return elc_fail(ELC_ELIMIT,
-                        "a record of %zu bytes where %d are the most; --no-text makes it shorter",
-                        len, ELC_BLOCK_LIMIT);
-    int err = elc_buffer_append(&job->results, &len, sizeof len);
-    return err ? err : elc_buffer_append(&job->results, builder->record.data, len);
+static void end_group(struct job *job, size_t at, uint64_t n) {
+    const struct group group = {.len = job->results.len - at - sizeof group, .n = n};
+    memcpy(job->results.data + at, &group, sizeof group);
 }
 
-static void count_tokens(struct elc_tokenize_counts *counts, const struct elc_encoding *encoding,
-                         uint32_t unk) {
-    counts->tokens += encoding->n;
-    for (size_t i = 0; i < encoding->n; i++)
-        counts->unknown += encoding->ids[i] == unk;
-}
-
-/* --lines: the record of one text. */
-static int make_record(const struct flow *flow, struct job *job, struct worker *worker, uint64_t id,
-                       const char *text, size_t len) {
-    struct elc_encoding *encoding = &worker->encoding;
-    int err = repair(flow, job, worker, &text, &len);
+static int keep_records(struct job *job, struct worker *worker) {
+    size_t at;
+    uint64_t n;
+    int err = begin_group(job, &at);
     if (!err)
-        err = elc_tokenizer_encode(flow->run->tokenizer, text, len, flow->options->max_length - 2,
-                                   encoding);
-    if (!err)
-        err = elc_layout_text(&worker->builder, &worker->layout, id, text, encoding);
-    if (!err)
-        err = keep_record(job, &worker->builder);
+        err = record_maker_run(&worker->maker, &worker->sample, &job->results, &n, &job->counts);
     if (err)
-        return err;
-    struct elc_tokenize_counts *counts = &job->counts;
-    count_tokens(counts, encoding, flow->vocab->unk);
-    counts->words += encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : 0;
-    counts->cut_texts += encoding->cut > 0;
-    counts->cut_tokens += encoding->cut;
-    return 0;
+        job->results.len = at;
+    else
+        end_group(job, at, n);
+    return err;
+}
+
+static int keep_rejected(struct job *job, struct worker *worker, const char *why) {
+    struct elc_builder *builder = &worker->maker.builder;
+    size_t at;
+    int err = elc_layout_rejected(builder, &worker->maker.layout, &worker->sample.id, why);
+    if (!err)
+        err = begin_group(job, &at);
+    if (!err)
+        err = elc_buffer_append(&job->results, builder->record.data, builder->record.len);
+    if (!err)
+        end_group(job, at, 1);
+    return err;
 }
 
 /* Where a part of a long line ends, so that no more than that has to be held as an encoding:
@@ -117,13 +103,13 @@ static size_t part_end(const char *text, size_t len, size_t start) {
     return space ? (size_t)(space + 1 - text) : len;
 }
 
-/* --docs: the tokens of one line, for the packer. */
-static int keep_tokens(const struct flow *flow, struct job *job, struct worker *worker,
-                       const char *text, size_t len) {
-    struct elc_encoding *encoding = &worker->encoding;
-    size_t n_tokens = 0, end;
+/* The tokens of a line of a document, for the packer. */
+static int keep_tokens(const struct flow *flow, struct job *job, struct worker *worker) {
+    struct elc_encoding *encoding = &worker->maker.text;
+    const char *text = worker->sample.text;
+    size_t len = worker->sample.text_len, n_tokens = 0, end;
     uint32_t n_words = 0;
-    int err = repair(flow, job, worker, &text, &len);
+    int err = 0;
     for (size_t start = 0; start < len && !err; start = end) {
         end = part_end(text, len, start);
         err = elc_tokenizer_encode(flow->run->tokenizer, text + start, end - start, SIZE_MAX,
@@ -134,30 +120,41 @@ static int keep_tokens(const struct flow *flow, struct job *job, struct worker *
         err = elc_buffer_append(&job->ids, encoding->ids, bytes);
         for (size_t i = 0; i < encoding->n; i++)
             encoding->words[i] += n_words;
-        if (!err && flow->packing.layout.words)
+        if (!err && flow->layout.words)
             err = elc_buffer_append(&job->words, encoding->words, bytes);
+        const struct elc_layout_part all = {.encoding = encoding, .n = encoding->n};
+        count_tokens(&job->counts, &all, flow->vocab->unk);
         n_tokens += encoding->n;
         n_words = encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : n_words;
-        count_tokens(&job->counts, encoding, flow->vocab->unk);
     }
-    job->counts.words += n_words;
     return err ? err : elc_buffer_append(&job->results, &n_tokens, sizeof n_tokens);
 }
 
-/* The present error is about one line: it ends the run, or with --keep-going is noted, and a
- * record without tokens keeps the line's place. */
-static int reject(const struct flow *flow, struct job *job, struct worker *worker, uint64_t line,
-                  uint64_t id, int err) {
-    if (!flow->options->keep_going || (err != ELC_EFORMAT && err != ELC_ELIMIT))
-        return elc_context(err, "%s: line %" PRIu64, job->chunk.name, line);
-    struct elc_builder *builder = &worker->builder;
-    const char *why = elc_error();
-    job->counts.rejected++;
-    err = elc_buffer_printf(&job->rejections, "%s: line %" PRIu64 ": %s%c", job->chunk.name, line,
-                            why, '\0');
-    if (!err && !flow->docs)
-        err = elc_layout_rejected(builder, &worker->layout, id, why);
-    return err || flow->docs ? err : keep_record(job, builder);
+/* Puts in front of the present error which text it is about. */
+static int name_text(const struct job *job, const struct sample *sample, int err) {
+    if (sample->line > 0)
+        return elc_context(err, "%s: line %" PRIu64, job->chunk.lines.name, sample->line);
+    if (sample->question)
+        return elc_context(err, "%s: question '%s'", job->chunk.lines.name, sample->question);
+    return elc_context(err, "%s: text %" PRIu64, job->chunk.lines.name, sample->id.number);
+}
+
+/* The present error is about one text: it ends the run, or with keep_going is noted, and a record
+ * without tokens keeps the text's place. */
+static int reject(const struct flow *flow, struct job *job, struct worker *worker, int err) {
+    bool about_text = err == ELC_EFORMAT || err == ELC_ELIMIT;
+    struct elc_buffer why = {0};
+    int failed = elc_buffer_append(&why, elc_error(), strlen(elc_error()) + 1);
+    err = name_text(job, &worker->sample, err);
+    if (about_text && flow->options->keep_going) {
+        const char *message = elc_error();
+        job->counts.rejected++;
+        err = failed ? failed : elc_buffer_append(&job->rejections, message, strlen(message) + 1);
+        if (!err && !flow->docs)
+            err = keep_rejected(job, worker, (const char *)why.data);
+    }
+    elc_buffer_free(&why);
+    return err;
 }
 
 static int work_job(void *context, void *argument, int number) {
@@ -166,18 +163,20 @@ static int work_job(void *context, void *argument, int number) {
     struct worker *worker = &flow->workers[number];
     job->counts = (struct elc_tokenize_counts){0};
     job->rejections.len = job->results.len = job->ids.len = job->words.len = 0;
-    const char *text;
-    size_t position = 0, len;
-    for (uint64_t i = 0; elc_chunk_line(&job->chunk, &position, &text, &len); i++) {
-        uint64_t id = job->chunk.first + i + 1;
+    sample_reader_begin(&worker->reader, &job->chunk);
+    record_maker_forget(&worker->maker);
+    int got;
+    while ((got = sample_reader_next(&worker->reader, &worker->sample)) != 0) {
         job->counts.texts++;
-        int err = flow->docs ? keep_tokens(flow, job, worker, text, len)
-                             : make_record(flow, job, worker, id, text, len);
+        int err = got > 0 ? 0 : got;
+        if (!err)
+            err = flow->docs ? keep_tokens(flow, job, worker) : keep_records(job, worker);
         if (err)
-            err = reject(flow, job, worker, job->chunk.first_line + i, id, err);
+            err = reject(flow, job, worker, err);
         if (err)
             return err;
     }
+    job->counts.replaced += worker->reader.replaced;
     return 0;
 }
 
@@ -187,27 +186,27 @@ static int write_records(struct flow *flow, const struct job *job) {
     const uint8_t *at = job->results.data, *end = at + job->results.len;
     int err = 0;
     while (at < end && !err) {
-        size_t len;
-        memcpy(&len, at, sizeof len);
-        err = elc_writer_record(&flow->writer, at + sizeof len, len);
-        at += sizeof len + len;
-        flow->run->counts.records++;
+        struct group group;
+        memcpy(&group, at, sizeof group);
+        at += sizeof group;
+        err = elc_writer_group(&flow->writer, at, group.len, group.n);
+        at += group.len;
+        flow->run->counts.records += group.n;
     }
     return err;
 }
 
 static int write_example(void *context, const struct elc_packed *example) {
     struct flow *flow = context;
-    struct elc_builder *builder = &flow->packing.builder;
-    int err =
-        elc_layout_example(builder, &flow->packing.layout, ++flow->run->counts.records, example);
+    struct elc_builder *builder = &flow->builder;
+    int err = elc_layout_example(builder, &flow->layout, ++flow->run->counts.records, example);
     return err ? err : elc_writer_record(&flow->writer, builder->record.data, builder->record.len);
 }
 
 static int pack_lines(struct flow *flow, const struct job *job) {
     const uint32_t *ids = (const uint32_t *)(const void *)job->ids.data;
     const uint32_t *words =
-        flow->packing.layout.words ? (const uint32_t *)(const void *)job->words.data : NULL;
+        flow->layout.words ? (const uint32_t *)(const void *)job->words.data : NULL;
     const size_t *n_tokens = (const size_t *)(const void *)job->results.data;
     size_t n_lines = job->results.len / sizeof *n_tokens;
     int err = 0;
@@ -216,7 +215,7 @@ static int pack_lines(struct flow *flow, const struct job *job) {
         ids += n_tokens[i];
         words += words ? n_tokens[i] : 0;
     }
-    if (!err && job->chunk.ends_operand)
+    if (!err && job->chunk.lines.ends_operand)
         err = elc_packer_end_document(flow->packer);
     return err;
 }
@@ -226,6 +225,7 @@ static void add_counts(struct elc_tokenize_counts *sum, const struct elc_tokeniz
     sum->unknown += more->unknown;
     sum->words += more->words;
     sum->texts += more->texts;
+    sum->windows += more->windows;
     sum->cut_texts += more->cut_texts;
     sum->cut_tokens += more->cut_tokens;
     sum->replaced += more->replaced;
@@ -242,7 +242,7 @@ static int write_job(void *context, void *argument) {
             run->rejected(run->context, message);
     add_counts(&run->counts, &job->counts);
     int err = flow->docs ? pack_lines(flow, job) : write_records(flow, job);
-    if (!err && job->chunk.waiting) {
+    if (!err && job->chunk.lines.waiting) {
         err = elc_writer_flush_block(&flow->writer);
         if (!err)
             err = elc_output_flush(run->output);
@@ -255,14 +255,13 @@ static int write_job(void *context, void *argument) {
 /* ---- the run ---- */
 
 static void worker_free(struct worker *worker) {
-    elc_encoding_free(&worker->encoding);
-    elc_layout_free(&worker->layout);
-    elc_builder_free(&worker->builder);
-    elc_buffer_free(&worker->clean);
+    sample_reader_free(&worker->reader);
+    elc_builder_free(&worker->sample.extra);
+    record_maker_free(&worker->maker);
 }
 
 static void job_free(struct job *job) {
-    elc_buffer_free(&job->chunk.text);
+    sample_chunk_free(&job->chunk);
     elc_buffer_free(&job->rejections);
     elc_buffer_free(&job->results);
     elc_buffer_free(&job->ids);
@@ -276,7 +275,12 @@ static int run_pipeline(struct flow *flow) {
     int err = jobs && flow->workers ? 0 : elc_fail_memory(0);
     if (!err) {
         for (size_t i = 0; i < n_threads; i++)
-            flow->workers[i].layout = flow->packing.layout;
+            flow->workers[i] = (struct worker){
+                .reader.options = flow->options,
+                .maker = {.options = flow->options,
+                          .tokenizer = flow->run->tokenizer,
+                          .layout = flow->layout},
+            };
         const struct elc_pipeline pipeline = {
             .read = read_job,
             .work = work_job,
@@ -322,7 +326,7 @@ int elc_tokenize_run(struct elc_tokenize_run *run, const struct elc_tokenize_opt
         .vocab = elc_vocab_id(run->vocab),
         .docs = options->layout == ELC_INPUT_DOCS,
     };
-    flow.packing.layout = (struct elc_layout){
+    flow.layout = (struct elc_layout){
         .vocab = flow.vocab,
         .text = options->text && !flow.docs,
         .words = options->words,
@@ -333,14 +337,15 @@ int elc_tokenize_run(struct elc_tokenize_run *run, const struct elc_tokenize_opt
         err = elc_packer_new(&flow.packer, flow.vocab, options->max_length, options->seed,
                              write_example, &flow);
     if (!err)
-        err = elc_lines_new(&flow.lines, run->paths, run->n_paths, options->flush);
+        err = sample_source_open(&flow.source, options, run->paths, run->n_paths);
     if (!err)
         err = run_pipeline(&flow);
     if (!err)
         err = elc_writer_end(&flow.writer);
-    elc_lines_destroy(flow.lines);
+    sample_source_close(&flow.source);
     elc_packer_destroy(flow.packer);
     elc_writer_free(&flow.writer);
-    worker_free(&flow.packing);
+    elc_layout_free(&flow.layout);
+    elc_builder_free(&flow.builder);
     return err;
 }

@@ -1,0 +1,66 @@
+/* Answers as tokens. */
+#include "answers.h"
+
+#include <string.h>
+
+/* The length of the white space that text ends in just there: space, tab, CR, LF or U+202F. */
+static size_t space_before(const char *text, size_t at) {
+    if (at > 0 && strchr(" \t\r\n", text[at - 1]) && text[at - 1])
+        return 1;
+    return at >= 3 && memcmp(text + at - 3, "\xE2\x80\xAF", 3) == 0 ? 3 : 0;
+}
+
+static size_t space_at(const char *text, size_t len, size_t at) {
+    if (at < len && strchr(" \t\r\n", text[at]) && text[at])
+        return 1;
+    return len - at >= 3 && memcmp(text + at, "\xE2\x80\xAF", 3) == 0 ? 3 : 0;
+}
+
+/* Where the word around a byte begins; of white space, the word before it. */
+static size_t word_start(const char *text, size_t len, size_t at) {
+    size_t space;
+    at += space_at(text, len, at);
+    while ((space = space_before(text, at)) > 0)
+        at -= space;
+    while (at > 0 && space_before(text, at) == 0)
+        at--;
+    return at;
+}
+
+/* Where the word that begins there ends. */
+static size_t word_end(const char *text, size_t len, size_t at) {
+    while (at < len && space_at(text, len, at) == 0)
+        at++;
+    return at;
+}
+
+/* How many tokens begin before a byte. */
+static size_t tokens_before(const struct elc_encoding *tokens, size_t byte) {
+    size_t low = 0, high = tokens->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tokens->starts[middle] < byte)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool answer_span(const struct elc_encoding *tokens, const char *context, size_t len,
+                 const struct answer *answer, const struct elc_encoding *answer_tokens,
+                 size_t *first, size_t *last) {
+    size_t end = answer->start + (answer->len > 0 ? answer->len - 1 : 0), n = answer_tokens->n;
+    size_t from = tokens_before(tokens, word_start(context, len, answer->start));
+    size_t to = tokens_before(tokens, word_end(context, len, word_start(context, len, end)));
+    *first = from;
+    *last = to - 1;
+    for (size_t i = from; n > 0 && i + n <= to; i++) {
+        if (memcmp(tokens->ids + i, answer_tokens->ids, n * sizeof *answer_tokens->ids) == 0) {
+            *first = i;
+            *last = i + n - 1;
+            break;
+        }
+    }
+    return from < to;
+}

@@ -1,0 +1,188 @@
+/* Questions with their contexts: JSON of SQuAD 1.1 and 2.0.
+ *
+ *     {"data": [{"paragraphs": [{"context": …, "qas": [{"id": …, "question": …,
+ *         "answers": [{"text": …, "answer_start": …}], "is_impossible": …}]}]}]}
+ *
+ * answer_start counts characters, a stream's records count bytes.
+ */
+#include <string.h>
+
+#include "samples.h"
+#include "utf8.h"
+
+/* ---- reading ---- */
+
+static int parse_file(struct sample_source *source) {
+    const char *text = (const char *)source->file.text.data;
+    size_t len = source->file.text.len;
+    struct elc_buffer clean = {0};
+    json_error_t error;
+    int err = sample_repair(source->options, &clean, &source->replaced, &text, &len);
+    if (!err) {
+        source->document = json_loadb(text ? text : "", len, JSON_ALLOW_NUL, &error);
+        source->article = source->paragraph = 0;
+        if (!source->document)
+            err = elc_fail(ELC_EFORMAT, "line %d: not JSON: %s", error.line, error.text);
+        else if (!json_is_array(json_object_get(source->document, "data")))
+            err = elc_fail(ELC_EFORMAT, "not SQuAD: there is no array 'data'");
+    }
+    elc_buffer_free(&clean);
+    elc_buffer_free(&source->file.text); /* not needed beside the tree */
+    return err ? elc_context(err, "%s", source->file.name) : 0;
+}
+
+/* The next paragraph of the document. 1, 0 no more, or a negative error. */
+static int next_paragraph(struct sample_source *source, const json_t **paragraph) {
+    const json_t *data = json_object_get(source->document, "data");
+    for (; source->article < json_array_size(data); source->article++, source->paragraph = 0) {
+        const json_t *article = json_array_get(data, source->article);
+        const json_t *paragraphs = json_object_get(article, "paragraphs");
+        if (!json_is_array(paragraphs))
+            return elc_fail(ELC_EFORMAT, "article %zu has no array 'paragraphs'",
+                            source->article + 1);
+        if (source->paragraph == json_array_size(paragraphs))
+            continue;
+        *paragraph = json_array_get(paragraphs, source->paragraph++);
+        if (!json_is_string(json_object_get(*paragraph, "context")) ||
+            !json_is_array(json_object_get(*paragraph, "qas")))
+            return elc_fail(ELC_EFORMAT,
+                            "article %zu, paragraph %zu has no string 'context' or no array 'qas'",
+                            source->article + 1, source->paragraph);
+        return 1;
+    }
+    return 0;
+}
+
+int squad_read(struct sample_source *source, struct sample_chunk *chunk) {
+    json_decref(chunk->document); /* of this job's last time */
+    chunk->document = NULL;
+    while (true) {
+        int got = source->document ? next_paragraph(source, &chunk->paragraph) : 0;
+        if (got < 0)
+            return elc_context(got, "%s", source->file.name);
+        if (got > 0)
+            break;
+        json_decref(source->document);
+        source->document = NULL;
+        got = elc_lines_next(source->lines, &source->file);
+        if (got > 0)
+            got = parse_file(source);
+        else if (got == 0)
+            return 0;
+        if (got < 0)
+            return got;
+    }
+    chunk->document = json_incref(source->document);
+    chunk->lines.name = source->file.name;
+    source->n_texts += json_array_size(json_object_get(chunk->paragraph, "qas"));
+    chunk->replaced = source->replaced;
+    source->replaced = 0;
+    return 1;
+}
+
+/* ---- questions ---- */
+
+/* The byte at which character `n` begins; SIZE_MAX: there are not so many. */
+static size_t byte_of(const char *text, size_t len, json_int_t n) {
+    size_t at = 0;
+    for (; n > 0 && at < len; n--) {
+        unsigned step;
+        utf8_decode(text + at, &step);
+        at += step;
+    }
+    return n > 0 ? SIZE_MAX : at;
+}
+
+/* An answer has to stand in the context where it says. */
+static int read_answer(const json_t *json, const struct sample *sample, struct answer *answer) {
+    const json_t *string = json_object_get(json, "text");
+    const json_t *place = json_object_get(json, "answer_start");
+    if (!json_is_string(string) || !json_is_integer(place) || json_integer_value(place) < 0)
+        return elc_fail(ELC_EFORMAT, "an answer has no string 'text' or no number 'answer_start'");
+    *answer = (struct answer){
+        .text = json_string_value(string),
+        .len = json_string_length(string),
+        .start = byte_of(sample->pair, sample->pair_len, json_integer_value(place)),
+    };
+    if (answer->start <= sample->pair_len && answer->len <= sample->pair_len - answer->start &&
+        memcmp(sample->pair + answer->start, answer->text, answer->len) == 0)
+        return 0;
+    return elc_fail(ELC_EFORMAT, "the answer '%.*s' does not stand at character %lld",
+                    (int)(answer->len < 80 ? answer->len : 80), answer->text,
+                    (long long)json_integer_value(place));
+}
+
+static int put_answer(struct elc_builder *extra, const struct answer *answer) {
+    int err = elc_builder_element_map(extra, 2);
+    if (!err)
+        err = elc_builder_element_str(extra, "text", 4);
+    if (!err)
+        err = elc_builder_element_str(extra, answer->text, answer->len);
+    if (!err)
+        err = elc_builder_element_str(extra, "start", 5);
+    return err ? err : elc_builder_element_uint(extra, answer->start);
+}
+
+/* Every answer is checked and kept; the first is the one to learn. */
+static int read_answers(const json_t *answers, struct sample *sample, bool keep) {
+    size_t n = json_array_size(answers);
+    int err = keep ? elc_builder_array(&sample->extra, "answers", n) : 0;
+    for (size_t i = 0; i < n && !err; i++) {
+        struct answer answer = {0};
+        err = read_answer(json_array_get(answers, i), sample, &answer);
+        if (!err && keep)
+            err = put_answer(&sample->extra, &answer);
+        if (i == 0)
+            sample->answer = answer;
+    }
+    return err;
+}
+
+/* What is known of the answer: nothing, where neither key is there. */
+static int read_labels(const json_t *question, struct sample *sample, bool keep) {
+    const json_t *answers = json_object_get(question, "answers");
+    const json_t *flag = json_object_get(question, "is_impossible");
+    if (flag && !json_is_boolean(flag))
+        return elc_fail(ELC_EFORMAT, "'is_impossible' is not true or false");
+    if (answers && !json_is_array(answers))
+        return elc_fail(ELC_EFORMAT, "'answers' is not an array");
+    if (!answers && !flag)
+        return 0;
+    size_t n = json_array_size(answers);
+    bool impossible = flag ? json_is_true(flag) : n == 0;
+    if (impossible == (n > 0))
+        return elc_fail(ELC_EFORMAT, impossible ? "impossible, but there is an answer"
+                                                : "not impossible, but there is no answer");
+    sample->has_span = true;
+    int err = elc_builder_bool(&sample->extra, "impossible", impossible);
+    return err || impossible ? err : read_answers(answers, sample, keep);
+}
+
+static void read_id(const json_t *id, struct sample *sample) {
+    if (json_is_string(id)) {
+        sample->id.text = sample->question = json_string_value(id);
+        sample->id.len = json_string_length(id);
+    } else if (json_is_integer(id) && json_integer_value(id) >= 0) {
+        sample->id.number = (uint64_t)json_integer_value(id);
+    }
+}
+
+int squad_next(struct sample_reader *reader, struct sample *sample) {
+    const json_t *paragraph = reader->chunk->paragraph;
+    const json_t *questions = json_object_get(paragraph, "qas");
+    if (reader->question == json_array_size(questions))
+        return 0;
+    const json_t *question = json_array_get(questions, reader->question++);
+    const json_t *text = json_object_get(question, "question");
+    const json_t *context = json_object_get(paragraph, "context");
+    sample->id = (struct elc_layout_id){.number = reader->number++};
+    read_id(json_object_get(question, "id"), sample);
+    if (!json_is_string(text))
+        return elc_fail(ELC_EFORMAT, "no string 'question'");
+    sample->text = json_string_value(text);
+    sample->text_len = json_string_length(text);
+    sample->pair = json_string_value(context);
+    sample->pair_len = json_string_length(context);
+    int err = read_labels(question, sample, reader->options->text);
+    return err ? err : 1;
+}

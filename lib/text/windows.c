@@ -1,0 +1,85 @@
+/* Truncation and windows. */
+#include "electra/windows.h"
+
+static void swap(size_t *a, size_t *b) {
+    size_t kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void truncate_longest(size_t *n1, size_t *n2, size_t room, bool google) {
+    bool swapped = *n1 > *n2;
+    if (swapped)
+        swap(n1, n2); /* n1 is the shorter one */
+    if (*n1 <= room / 2) {
+        *n2 = room - *n1;
+    } else {
+        *n1 = room / 2;
+        *n2 = room - room / 2;
+        if (google) { /* whichever was longer, the first text has the odd token */
+            swap(n1, n2);
+            swapped = false;
+        }
+    }
+    if (swapped)
+        swap(n1, n2);
+}
+
+int elc_truncate_pair(size_t *n1, size_t *n2, size_t room, enum elc_truncation truncation,
+                      bool google) {
+    if (*n1 + *n2 <= room)
+        return 0;
+    if (truncation == ELC_LONGEST_FIRST) {
+        truncate_longest(n1, n2, room, google);
+        return 0;
+    }
+    bool first = truncation == ELC_ONLY_FIRST;
+    size_t fixed = first ? *n2 : *n1;
+    if (fixed >= room)
+        return elc_fail(ELC_ELIMIT, "the %s text has %zu tokens, which leaves none for the %s one",
+                        first ? "second" : "first", fixed, first ? "first" : "second");
+    *(first ? n1 : n2) = room - fixed;
+    return 0;
+}
+
+static size_t step_of(const struct elc_windows *windows) {
+    return windows->room - windows->overlap;
+}
+
+size_t elc_windows_count(const struct elc_windows *windows) {
+    if (windows->n <= windows->room)
+        return 1;
+    return (windows->n - windows->room + step_of(windows) - 1) / step_of(windows) + 1;
+}
+
+void elc_windows_range(const struct elc_windows *windows, size_t k, size_t *first, size_t *end) {
+    *first = k * step_of(windows);
+    *end = windows->n - *first > windows->room ? *first + windows->room : windows->n;
+}
+
+size_t elc_windows_best(const struct elc_windows *windows, size_t token) {
+    /* Of windows of equal length the best one is beside the place that has the token in its
+     * middle; the last one may be shorter and is looked at by itself. */
+    size_t last = elc_windows_count(windows) - 1;
+    size_t half = (windows->room - 1) / 2, middle = token > half ? token - half : 0;
+    size_t near = middle / step_of(windows);
+    if (near >= last)
+        near = last > 0 ? last - 1 : 0;
+    const size_t candidates[] = {near > 0 ? near - 1 : 0, near, near < last ? near + 1 : last,
+                                 last};
+    double best_score = -1;
+    size_t best = last;
+    for (size_t i = 0; i < 4; i++) {
+        size_t first, end;
+        elc_windows_range(windows, candidates[i], &first, &end);
+        if (token < first || token >= end)
+            continue;
+        size_t left = token - first, right = end - 1 - token;
+        double score = (double)(left < right ? left : right) + 0.01 * (double)(end - first);
+        if (score > best_score) {
+            best_score = score;
+            best = candidates[i];
+        }
+    }
+    return best;
+}
