@@ -1,6 +1,7 @@
-/* BERT's rules for characters, in the version of Hugging Face tokenizers 0.22 (Rust).
+/* BERT's rules for characters, as Hugging Face tokenizers 0.22 (Rust) has them and as Google's own
+ * Python has them.
  *
- * A text is normalized in this order:
+ * Hugging Face normalizes a text in this order:
  *   1. NUL, U+FFFD and control, format and private characters are dropped;
  *   2. white space becomes a space; Chinese characters get a space on both sides;
  *   3. if accents are stripped: canonical decomposition (NFD), then nonspacing marks are dropped;
@@ -9,11 +10,15 @@
  * one character at a time, but for NFD's reordering of combining marks; so each character's fate
  * is a table entry, filled from the patterns below.
  *
- * The reference implementation carries tables of Unicode 8 for its categories and of 9 for NFD.
+ * That implementation carries tables of Unicode 8 for its categories and of 9 for NFD.
  * Characters that got their category later are exempted by range: `(?![…])` before a property.
  * The ranges also span code points around them that are nothing of the kind in any version.
  * tests/golden/tokenizer has ranges.py, which makes them, and sweep.py, which proves the result on
  * every code point.
+ *
+ * Google drops unassigned code points as well, and lower-cases before it decomposes, by words: a
+ * capital sigma at the end of a word becomes the small final one. Its tables are those of the
+ * Python it runs on; here they are those of PCRE2.
  */
 #include "characters.h"
 
@@ -34,14 +39,18 @@ enum {
     MARK = 16,         /* nonspacing: an accent */
     UNDECOMPOSED = 32, /* NFD leaves it whole */
     UNORDERED = 64,    /* NFD leaves it where it is */
+    CASED = 128,       /* what a final sigma looks at */
+    IGNORABLE = 256,
 };
 
 struct char_class {
-    uint8_t bit;
-    const char *pattern;
+    uint16_t bit;
+    const char *pattern; /* NULL: no character */
 };
 
-static const struct char_class classes[] = {
+enum { N_CLASSES = 9 };
+
+static const struct char_class fast_classes[N_CLASSES] = {
     {DROP, "[\\x{0}\\x{FFFD}]"
            "|(?![\\t\\n\\r\\x{890}-\\x{8E2}\\x{110CD}-\\x{1343F}])[\\p{Cc}\\p{Cf}\\p{Co}]"},
     {SPACE, "[\\t\\n\\r\\p{Z}]"},
@@ -74,7 +83,20 @@ static const struct char_class classes[] = {
                 "\\x{1D127}-\\x{1D128}\\x{1D250}-\\x{1D281}\\x{1E08F}-\\x{1E6F5}]"},
 };
 
-enum { N_CLASSES = sizeof classes / sizeof *classes };
+static const struct char_class google_classes[N_CLASSES] = {
+    {DROP, "[\\x{0}\\x{FFFD}]|(?![\\t\\n\\r])\\p{C}"},
+    {SPACE, "[\\t\\n\\r\\p{Z}]"},
+    {CHINESE, "[\\x{4E00}-\\x{9FFF}\\x{3400}-\\x{4DBF}\\x{20000}-\\x{2A6DF}\\x{2A700}-\\x{2B73F}"
+              "\\x{2B740}-\\x{2B81F}\\x{2B820}-\\x{2CEAF}\\x{F900}-\\x{FAFF}"
+              "\\x{2F800}-\\x{2FA1F}]"},
+    {PUNCTUATION, "[!-/:-@\\[-`{-~]|\\p{P}"},
+    {MARK, "\\p{Mn}"},
+    {CASED, "\\p{Cased}"},
+    {IGNORABLE, "\\p{Case_Ignorable}"},
+};
+
+/* Without cleaning nothing is dropped, and white space is what Unicode calls so. */
+static const struct char_class kept_controls = {SPACE, "[\\t-\\r\\x{85}\\p{Z}]"};
 
 /* Lower case that came with Unicode 16 and 17, which the reference knows and utf8proc 2.8 does
  * not: the capital, how many follow it, and how far away the small letters are. */
@@ -90,8 +112,9 @@ static const struct {
 };
 
 struct char_rules {
-    bool cased, strip_accents;
-    pcre2_code *patterns[N_CLASSES];
+    struct char_options options;
+    struct char_class classes[N_CLASSES];
+    pcre2_code *patterns[N_CLASSES]; /* NULL: no character */
     pcre2_match_context *limits;
 };
 
@@ -111,17 +134,31 @@ static int compile_class(pcre2_code **code, const char *class_pattern) {
     return elc_fail(ELC_EINVAL, "pattern '%s': %s", pattern, message);
 }
 
-int char_rules_new(struct char_rules **rules, bool cased, bool strip_accents) {
+/* The classes of these options. */
+static void choose_classes(struct char_rules *rules) {
+    const struct char_options *options = &rules->options;
+    memcpy(rules->classes, options->google ? google_classes : fast_classes, sizeof rules->classes);
+    for (struct char_class *class = rules->classes; class < rules->classes + N_CLASSES; class ++) {
+        if (options->keep_controls && class->bit == SPACE)
+            *class = kept_controls;
+        if ((options->keep_controls && class->bit == DROP) ||
+            (options->chinese_joined && class->bit == CHINESE))
+            class->pattern = NULL;
+    }
+}
+
+int char_rules_new(struct char_rules **rules, const struct char_options *options) {
     *rules = NULL;
     struct char_rules *made = calloc(1, sizeof *made);
     if (!made)
         return elc_fail_memory(sizeof *made);
-    made->cased = cased;
-    made->strip_accents = strip_accents;
+    made->options = *options;
+    choose_classes(made);
     made->limits = pcre2_match_context_create(NULL);
     int rc = made->limits ? 0 : elc_fail_memory(0);
     for (int i = 0; i < N_CLASSES && rc == 0; i++)
-        rc = compile_class(&made->patterns[i], classes[i].pattern);
+        if (made->classes[i].pattern)
+            rc = compile_class(&made->patterns[i], made->classes[i].pattern);
     if (rc < 0) {
         char_rules_destroy(made);
         return rc;
@@ -165,7 +202,7 @@ static size_t page_text(char *text, uint16_t starts[257], uint32_t first) {
 }
 
 /* Sets `bit` for each character of the page that the pattern matches. */
-static int mark_class(uint8_t *page, const pcre2_code *pattern, uint8_t bit, const char *text,
+static int mark_class(uint16_t *page, const pcre2_code *pattern, uint16_t bit, const char *text,
                       const uint16_t *starts, pcre2_match_data *match,
                       pcre2_match_context *limits) {
     size_t len = starts[256];
@@ -178,7 +215,7 @@ static int mark_class(uint8_t *page, const pcre2_code *pattern, uint8_t bit, con
         if (rc < 0)
             return elc_fail(ELC_ELIMIT, "character classes: PCRE2 error %d", rc);
         for (; i < 256 && starts[i] < range[1]; i++)
-            page[i] |= starts[i] >= range[0] ? bit : 0;
+            page[i] |= (uint16_t)(starts[i] >= range[0] ? bit : 0);
     }
     return 0;
 }
@@ -189,15 +226,16 @@ static int fill_classes(struct char_table *table, const struct char_rules *rules
     page_text(text, starts, number * 256);
     if (!table->match_data)
         table->match_data = pcre2_match_data_create(1, NULL);
-    uint8_t *page = calloc(256, sizeof *page);
+    uint16_t *page = calloc(256, sizeof *page);
     if (!table->match_data || !page) {
         free(page);
-        return elc_fail_memory(256);
+        return elc_fail_memory(256 * sizeof *page);
     }
     int rc = 0;
     for (int i = 0; i < N_CLASSES && rc == 0; i++)
-        rc = mark_class(page, rules->patterns[i], classes[i].bit, text, starts, table->match_data,
-                        rules->limits);
+        if (rules->patterns[i])
+            rc = mark_class(page, rules->patterns[i], rules->classes[i].bit, text, starts,
+                            table->match_data, rules->limits);
     if (rc < 0) {
         free(page);
         return rc;
@@ -245,8 +283,9 @@ static int decompose(uint32_t out[CHAR_PARTS], uint32_t c) {
 /* One character of a decomposition: its accent or class, then its lower case. */
 static int make_part(struct char_part *part, struct char_table *table,
                      const struct char_rules *rules, uint32_t c) {
-    *part = (struct char_part){.c = rules->cased ? c : lower_case(c)};
-    if (rules->strip_accents) {
+    const struct char_options *options = &rules->options;
+    *part = (struct char_part){.c = options->cased || options->google ? c : lower_case(c)};
+    if (options->strip_accents) {
         int class = classes_of(table, rules, c);
         if (class < 0)
             return class;
@@ -262,17 +301,24 @@ static int make_part(struct char_part *part, struct char_table *table,
 
 int char_parts(struct char_part parts[CHAR_PARTS], struct char_table *table,
                const struct char_rules *rules, uint32_t c) {
+    enum { CAPITAL_I_WITH_DOT = 0x130, DOT_ABOVE = 0x307 };
+    const struct char_options *options = &rules->options;
     int class = classes_of(table, rules, c);
     if (class < 0 || class & (DROP | SPACE))
         return class < 0 ? class : 0;
+    if (options->google && !options->cased && c != CAPITAL_I_WITH_DOT)
+        c = lower_case(c);
     uint32_t decomposed[CHAR_PARTS] = {c};
     int n = 1;
-    if (rules->strip_accents && !(class & UNDECOMPOSED))
+    if (options->strip_accents && !(class & UNDECOMPOSED))
         n = decompose(decomposed, c);
-    /* U+0130 is the one character whose lower case is two: i and a dot above. */
-    if (!rules->cased && decomposed[0] == 0x130) {
+    if (n < 0)
+        return n;
+    /* The one character whose lower case is two: i and a dot above. */
+    if (!options->cased && c == CAPITAL_I_WITH_DOT) {
         decomposed[0] = 'i';
-        decomposed[n++] = 0x307;
+        decomposed[1] = DOT_ABOVE;
+        n = 2;
     }
     for (int i = 0; i < n; i++) {
         int rc = make_part(&parts[i], table, rules, decomposed[i]);
@@ -281,6 +327,17 @@ int char_parts(struct char_part parts[CHAR_PARTS], struct char_table *table,
         parts[i].alone = parts[i].alone || class & CHINESE;
     }
     return n;
+}
+
+bool char_has_final_sigma(const struct char_rules *rules) {
+    return rules->options.google && !rules->options.cased;
+}
+
+int char_sigma_context(struct char_table *table, const struct char_rules *rules, uint32_t c) {
+    int class = classes_of(table, rules, c);
+    if (class < 0)
+        return class;
+    return class & (DROP | IGNORABLE) ? CHAR_IGNORABLE : class & CASED ? CHAR_CASED : 0;
 }
 
 static int fill_entry(struct char_entry *entry, struct char_table *table,
@@ -306,12 +363,13 @@ static int fill_entry(struct char_entry *entry, struct char_table *table,
         n_kept++;
         moves = moves || kept->combining_class != 0;
     }
+    bool depends = c == CHAR_CAPITAL_SIGMA && char_has_final_sigma(rules);
     if (n_kept == 0) {
         entry->kind = CHAR_DROPPED;
-    } else if (n_kept > 1 || moves) {
+    } else if (n_kept > 1 || moves || depends) {
         entry->kind = CHAR_COMPLEX;
     } else {
-        entry->kind = kept->alone ? CHAR_ALONE : CHAR_LETTER;
+        entry->kind = class & CHINESE ? CHAR_CHINESE : kept->alone ? CHAR_ALONE : CHAR_LETTER;
         entry->len = (uint8_t)utf8_encode(entry->bytes, kept->c);
     }
     return 0;

@@ -18,20 +18,29 @@ enum {
     CHAR_PARTS = 8, /* characters that one may be decomposed into; Unicode has at most 4 */
 };
 
+struct char_options {
+    bool cased, strip_accents;
+    bool google;         /* Google's rules, not Hugging Face's */
+    bool keep_controls;  /* drop nothing but accents: BertNormalizer without clean_text */
+    bool chinese_joined; /* Chinese characters are letters, without handle_chinese_chars */
+};
+
 /* The compiled rules; immutable, shared by threads. */
 struct char_rules;
-int char_rules_new(struct char_rules **rules, bool cased, bool strip_accents) ELC_MUST_CHECK;
+int char_rules_new(struct char_rules **rules, const struct char_options *options) ELC_MUST_CHECK;
 void char_rules_destroy(struct char_rules *rules);
 
 enum char_kind {
     CHAR_DROPPED,
     CHAR_SPACE,
     CHAR_LETTER,  /* part of a word: anything that is not the rest */
-    CHAR_ALONE,   /* a word of its own: punctuation, Chinese characters */
-    CHAR_COMPLEX, /* becomes several characters, or may change places with its neighbours */
+    CHAR_ALONE,   /* a word of its own: punctuation */
+    CHAR_CHINESE, /* the same, with spaces around it in the normalized text */
+    CHAR_COMPLEX, /* becomes several characters, or what it becomes depends on its neighbours */
 };
 
-/* What becomes of one character: for LETTER and ALONE, the bytes of its normalized form. */
+/* What becomes of one character: for LETTER, ALONE and CHINESE, the bytes of its normalized form.
+ */
 struct char_entry {
     uint8_t kind; /* enum char_kind */
     uint8_t len;
@@ -41,7 +50,7 @@ struct char_entry {
 /* One thread's memory of the rules. A zeroed struct is empty. */
 struct char_table {
     struct char_entry *entries[CHAR_PAGES];
-    uint8_t *classes[CHAR_PAGES];
+    uint16_t *classes[CHAR_PAGES];
     void *match_data;
 };
 /* The entry of `c`; NULL: out of memory. */
@@ -60,6 +69,14 @@ struct char_part {
 /* The number of parts, 0 if the character is dropped or white space, or a negative error. */
 int char_parts(struct char_part parts[CHAR_PARTS], struct char_table *table,
                const struct char_rules *rules, uint32_t c) ELC_MUST_CHECK;
+
+/* What Unicode's rule for the lower case of a final sigma asks of a character, where it applies:
+ * CHAR_CASED, CHAR_IGNORABLE (it is looked past, as is what is dropped), or 0; negative: an error.
+ */
+enum { CHAR_CASED = 1, CHAR_IGNORABLE = 2, CHAR_CAPITAL_SIGMA = 0x3A3, CHAR_FINAL_SIGMA = 0x3C2 };
+bool char_has_final_sigma(const struct char_rules *rules);
+int char_sigma_context(struct char_table *table, const struct char_rules *rules,
+                       uint32_t c) ELC_MUST_CHECK;
 
 /* "14.0.0": the version of Unicode that the rules' properties come from. */
 int char_unicode_version(char version[24]) ELC_MUST_CHECK;

@@ -4,14 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pattern.h"
+#include "word_cache.h"
 #include "words.h"
 
 struct elc_tokenizer {
     const struct elc_vocab *vocab;
     struct char_rules *rules;
-    bool cased, strip_accents;
+    struct elc_tokenizer_options options;
+    char *pattern_text;      /* what options.pattern is a copy of */
+    struct pattern *pattern; /* NULL: BERT's rules */
     uint32_t unk;
-    size_t longest; /* bytes of the longest token, without its "##" */
+    size_t longest;          /* bytes of the longest token, without its "##" */
+    uint32_t ascii_ids[128]; /* of the tokens of one character, or [UNK] */
     struct special specials[N_SPECIALS];
 };
 
@@ -21,6 +26,12 @@ struct scratch {
     struct char_table table;
     struct word_reader reader;
     struct word word;
+    struct cached_word *cache; /* CACHED_WORDS of them */
+    /* For patterns: a stretch of the text up to the next special token, and that token. */
+    struct normalized stretch;
+    struct pattern_walk walk;
+    struct found_special special;
+    enum { STRETCH_NONE, STRETCH_OPEN, STRETCH_BEFORE_SPECIAL } state;
 };
 
 /* ---- making a tokenizer ---- */
@@ -37,26 +48,72 @@ static size_t longest_token(const struct elc_vocab *vocab) {
     return longest;
 }
 
+static int check_options(const struct elc_tokenizer_options *options) {
+    if (options->word_chars > WORD_CHARS_LIMIT)
+        return elc_fail(ELC_EINVAL, "words of up to %u characters are not supported, only of %d",
+                        options->word_chars, WORD_CHARS_LIMIT);
+    if (options->google && (options->keep_controls || options->chinese_joined))
+        return elc_fail(ELC_EINVAL, "Google's rules clean the text and cut Chinese characters");
+    return 0;
+}
+
+/* Fills in what the options leave open. */
+static void settle_options(struct elc_tokenizer_options *settled,
+                           const struct elc_tokenizer_options *options) {
+    *settled = *options;
+    if (options->strip_accents < 0)
+        settled->strip_accents = !options->cased;
+    if (options->word_chars == 0)
+        settled->word_chars = options->google ? WORD_CHARS_GOOGLE : WORD_CHARS;
+}
+
+static int make_rules(struct elc_tokenizer *made) {
+    const struct elc_tokenizer_options *options = &made->options;
+    const struct char_options rules = {
+        .cased = options->cased,
+        .strip_accents = options->strip_accents,
+        .google = options->google,
+        .keep_controls = options->keep_controls,
+        .chinese_joined = options->chinese_joined,
+    };
+    int rc = char_rules_new(&made->rules, &rules);
+    if (rc < 0 || !options->pattern)
+        return rc;
+    made->pattern_text = strdup(options->pattern);
+    if (!made->pattern_text)
+        return elc_fail_memory(strlen(options->pattern));
+    made->options.pattern = made->pattern_text;
+    return pattern_new(&made->pattern, made->pattern_text);
+}
+
+static void use_vocab(struct elc_tokenizer *made, const struct elc_vocab *vocab) {
+    made->vocab = vocab;
+    made->unk = elc_vocab_id(vocab)->unk;
+    made->longest = longest_token(vocab);
+    for (int c = 0; c < 128; c++) {
+        const char text[] = {(char)c};
+        uint32_t id = elc_vocab_lookup(vocab, text, 1);
+        made->ascii_ids[c] = id == ELC_NO_TOKEN ? made->unk : id;
+    }
+}
+
 int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *vocab,
                       const struct elc_tokenizer_options *options) {
     *tokenizer = NULL;
-    if (options->google)
-        return elc_fail(ELC_EINVAL, "tokenization 'google' is not supported, only 'fast'");
-    if (options->pattern)
-        return elc_fail(ELC_EINVAL, "pre-tokenization by a pattern is not supported");
+    int rc = check_options(options);
+    if (rc < 0)
+        return rc;
     struct elc_tokenizer *made = calloc(1, sizeof *made);
     if (!made)
         return elc_fail_memory(sizeof *made);
-    made->vocab = vocab;
-    made->cased = options->cased;
-    made->strip_accents = options->strip_accents < 0 ? !options->cased : options->strip_accents;
-    int rc = char_rules_new(&made->rules, made->cased, made->strip_accents);
+    settle_options(&made->options, options);
+    rc = make_rules(made);
     if (rc < 0) {
-        free(made);
+        elc_tokenizer_destroy(made);
         return rc;
     }
-    made->unk = vocab ? elc_vocab_id(vocab)->unk : 0;
-    made->longest = vocab ? longest_token(vocab) : 0;
+    if (vocab)
+        use_vocab(made, vocab);
     find_specials(made->specials, vocab);
     *tokenizer = made;
     return 0;
@@ -66,6 +123,8 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer) {
     if (!tokenizer)
         return;
     char_rules_destroy(tokenizer->rules);
+    pattern_destroy(tokenizer->pattern);
+    free(tokenizer->pattern_text);
     free(tokenizer);
 }
 
@@ -75,16 +134,43 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
     int rc = char_unicode_version(version);
     if (rc < 0)
         return rc;
+    const struct elc_tokenizer_options *options = &tokenizer->options;
+    const char *compat = options->google ? "google" : "fast";
     *id = (struct elc_tokenizer_id){
-        .cased = tokenizer->cased,
-        .strip_accents = tokenizer->strip_accents,
-        .compat = elc_arena_text(arena, "fast", 4),
+        .cased = options->cased,
+        .strip_accents = options->strip_accents,
+        .compat = elc_arena_text(arena, compat, strlen(compat)),
         .unicode = elc_arena_text(arena, version, strlen(version)),
     };
+    if (options->pattern) {
+        id->pattern = elc_arena_text(arena, options->pattern, strlen(options->pattern));
+        if (!id->pattern)
+            return ELC_ENOMEM;
+    }
     return id->compat && id->unicode ? 0 : ELC_ENOMEM;
 }
 
 /* ---- encoding ---- */
+
+static struct scratch *scratch_new(const struct elc_tokenizer *tokenizer) {
+    struct scratch *scratch = calloc(1, sizeof *scratch);
+    struct cached_word *cache = calloc(CACHED_WORDS, sizeof *cache);
+    if (!scratch || !cache) {
+        free(scratch);
+        free(cache);
+        (void)elc_fail_memory(CACHED_WORDS * sizeof *cache);
+        return NULL;
+    }
+    scratch->owner = tokenizer;
+    scratch->cache = cache;
+    scratch->reader = (struct word_reader){
+        .rules = tokenizer->rules,
+        .table = &scratch->table,
+        .specials = tokenizer->options.google ? NULL : tokenizer->specials,
+        .max_chars = tokenizer->options.word_chars,
+    };
+    return scratch;
+}
 
 static int prepare(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
                    struct elc_encoding *encoding, struct scratch **result) {
@@ -92,18 +178,13 @@ static int prepare(const struct elc_tokenizer *tokenizer, const char *text, size
         return elc_fail(ELC_ELIMIT, "text of %zu bytes; the limit is 2^32 - 1", len);
     struct scratch *scratch = encoding->scratch;
     if (!scratch) {
-        scratch = encoding->scratch = calloc(1, sizeof *scratch);
+        scratch = encoding->scratch = scratch_new(tokenizer);
         if (!scratch)
-            return elc_fail_memory(sizeof *scratch);
-        scratch->owner = tokenizer;
-        scratch->reader = (struct word_reader){
-            .rules = tokenizer->rules,
-            .table = &scratch->table,
-            .specials = tokenizer->specials,
-        };
+            return ELC_ENOMEM;
     }
     if (scratch->owner != tokenizer)
         return elc_fail(ELC_EINVAL, "this encoding belongs to another tokenizer");
+    scratch->state = STRETCH_NONE;
     *result = scratch;
     return word_reader_begin(&scratch->reader, text, len);
 }
@@ -113,6 +194,9 @@ void elc_encoding_free(struct elc_encoding *encoding) {
     if (scratch) {
         word_reader_free(&scratch->reader);
         char_table_free(&scratch->table);
+        normalized_free(&scratch->stretch);
+        pattern_walk_free(&scratch->walk);
+        free(scratch->cache);
     }
     free(scratch);
     free(encoding->ids);
@@ -124,7 +208,7 @@ void elc_encoding_free(struct elc_encoding *encoding) {
 
 /* Makes room for the tokens of one more word. */
 static int reserve(struct elc_encoding *encoding) {
-    size_t needed = encoding->n + WORD_CHARS;
+    size_t needed = encoding->n + WORD_CHARS_LIMIT;
     if (needed <= encoding->capacity)
         return 0;
     size_t capacity = encoding->capacity;
@@ -173,7 +257,7 @@ static void add_word(const struct elc_tokenizer *tokenizer, struct elc_encoding 
                      struct word *word, uint32_t number) {
     size_t first = encoding->n;
     size_t at = 0, end = 0;
-    bool known = word->n_chars <= WORD_CHARS;
+    bool known = word->n_chars <= tokenizer->options.word_chars;
     while (known && at < word->len) {
         uint32_t id = longest_match(tokenizer, word, at, &end);
         known = id != ELC_NO_TOKEN;
@@ -190,31 +274,172 @@ static void add_word(const struct elc_tokenizer *tokenizer, struct elc_encoding 
     }
 }
 
-int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
-                         size_t limit, struct elc_encoding *encoding) {
+/* ---- whole texts ---- */
+
+/* Where the tokens of one text go. */
+struct target {
+    const struct elc_tokenizer *tokenizer;
     struct scratch *scratch;
-    encoding->n = 0;
-    encoding->cut = 0;
-    int rc = prepare(tokenizer, text, len, encoding, &scratch);
+    struct elc_encoding *encoding;
+    size_t limit;
+    uint32_t word; /* number of the next word */
+};
+
+/* Counts what is beyond the limit and takes it away. */
+static inline void cut(struct target *target) {
+    struct elc_encoding *encoding = target->encoding;
+    if (encoding->n > target->limit) {
+        encoding->cut += encoding->n - target->limit;
+        encoding->n = target->limit;
+    }
+}
+
+/* Adds the tokens of the word in scratch. */
+static int encode_word(struct target *target) {
+    struct word *word = &target->scratch->word;
+    int rc = reserve(target->encoding);
     if (rc < 0)
         return rc;
-    struct word *word = &scratch->word;
-    uint32_t number = 0;
-    while ((rc = word_reader_next(&scratch->reader, word)) > 0) {
-        rc = reserve(encoding);
-        if (rc < 0)
-            return rc;
-        if (word->special != ELC_NO_TOKEN)
-            add_token(encoding, word->special, word->start, word->end, number++);
-        else
-            add_word(tokenizer, encoding, word, number++);
-        if (encoding->n > limit) {
-            encoding->cut += encoding->n - limit;
-            encoding->n = limit;
+    if (word->special != ELC_NO_TOKEN)
+        add_token(target->encoding, word->special, word->start, word->end, target->word++);
+    else
+        add_word(target->tokenizer, target->encoding, word, target->word++);
+    cut(target);
+    return 0;
+}
+
+/* Puts an ASCII word's tokens into its slot of the cache; leaves the slot free for one with too
+ * many. They also go behind the encoding, where there is room for them. */
+static void fill_cache(struct target *target, struct cached_word *slot,
+                       const struct ascii_word *ascii) {
+    struct elc_encoding *encoding = target->encoding;
+    struct word *word = &target->scratch->word;
+    size_t first = encoding->n;
+    ascii_word_write(word_bytes(word), ascii);
+    word->len = word->n_chars = ascii->len;
+    word->aligned = true;
+    word->start = 0;
+    word->end = ascii->len;
+    add_word(target->tokenizer, encoding, word, 0);
+    size_t n = encoding->n - first;
+    *slot = (struct cached_word){.low = ascii->low, .high = ascii->high};
+    for (size_t i = 0; i < n && n <= CACHED_PIECES; i++) {
+        slot->ids[i] = encoding->ids[first + i];
+        slot->ends[i] = (uint8_t)encoding->ends[first + i];
+    }
+    slot->n = (uint8_t)(n <= CACHED_PIECES ? n : 0);
+    encoding->n = first;
+}
+
+static inline void add_cached(struct elc_encoding *encoding, const struct cached_word *cached,
+                              uint32_t start, uint32_t word) {
+    add_token(encoding, cached->ids[0], start, start + cached->ends[0], word);
+    for (int i = 1; i < cached->n; i++)
+        add_token(encoding, cached->ids[i], start + cached->ends[i - 1], start + cached->ends[i],
+                  word);
+}
+
+/* Whether a word ends before the byte at `at`, so that it is all of ASCII. */
+static inline bool is_boundary(const struct word_reader *reader, size_t at) {
+    if (at == reader->len)
+        return true;
+    uint8_t kind = reader->kinds[(uint8_t)reader->text[at]];
+    return kind == CHAR_SPACE || kind == CHAR_ALONE;
+}
+
+/* Takes short words of ASCII, punctuation and white space for as long as the text consists of
+ * them. What stops it is left to the reader. */
+static int encode_ascii(struct target *target) {
+    struct word_reader *reader = &target->scratch->reader;
+    struct elc_encoding *encoding = target->encoding;
+    bool lower = !target->tokenizer->options.cased;
+    size_t at = reader->position;
+    int rc = 0;
+    while (at < reader->len) {
+        uint8_t c = (uint8_t)reader->text[at], kind = reader->kinds[c];
+        if (kind == CHAR_SPACE) {
+            at++;
+            continue;
         }
+        if (encoding->capacity - encoding->n < WORD_CHARS_LIMIT && (rc = reserve(encoding)) < 0)
+            break;
+        if (kind == CHAR_ALONE && c != '[') {
+            add_token(encoding, target->tokenizer->ascii_ids[c], (uint32_t)at, (uint32_t)at + 1,
+                      target->word++);
+            at++;
+        } else if (kind == CHAR_LETTER) {
+            size_t left = reader->len - at;
+            struct ascii_word word = left >= ASCII_WORD_BYTES
+                                         ? ascii_word_read(reader->text + at, lower)
+                                         : ascii_word_read_last(reader->text + at, left, lower);
+            if (word.len == 0 || !is_boundary(reader, at + word.len))
+                break;
+            struct cached_word *slot = &target->scratch->cache[cached_word_slot(&word)];
+            if (slot->low != word.low || slot->high != word.high || slot->n == 0)
+                fill_cache(target, slot, &word);
+            if (slot->n == 0)
+                break;
+            add_cached(encoding, slot, (uint32_t)at, target->word++);
+            at += word.len;
+        } else {
+            break;
+        }
+        cut(target);
+    }
+    reader->position = at;
+    return rc;
+}
+
+static int begin_stretch(struct scratch *scratch) {
+    int rc = word_reader_normalize(&scratch->reader, &scratch->stretch, &scratch->special);
+    if (rc < 0)
+        return rc;
+    scratch->state = rc > 0 ? STRETCH_BEFORE_SPECIAL : STRETCH_OPEN;
+    pattern_walk_begin(&scratch->walk, scratch->stretch.text, scratch->stretch.len);
+    return 0;
+}
+
+/* The next word by the user's pattern, or special token: as word_reader_next. */
+static int next_match(const struct elc_tokenizer *tokenizer, struct scratch *scratch) {
+    size_t start, end;
+    int rc = scratch->state == STRETCH_NONE ? begin_stretch(scratch) : 0;
+    if (rc == 0)
+        rc = pattern_walk_next(tokenizer->pattern, &scratch->walk, &start, &end);
+    if (rc > 0)
+        word_of_normalized(&scratch->word, &scratch->reader, &scratch->stretch, start, end);
+    if (rc != 0 || scratch->state == STRETCH_OPEN)
+        return rc;
+    scratch->state = STRETCH_NONE;
+    word_of_special(&scratch->word, &scratch->special);
+    return 1;
+}
+
+/* 1 with the next word in scratch, 0 at the end of the text, or a negative error. */
+static int next_word(const struct elc_tokenizer *tokenizer, struct scratch *scratch) {
+    return tokenizer->pattern ? next_match(tokenizer, scratch)
+                              : word_reader_next(&scratch->reader, &scratch->word);
+}
+
+int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
+                         size_t limit, struct elc_encoding *encoding) {
+    struct target target = {.tokenizer = tokenizer, .encoding = encoding, .limit = limit};
+    encoding->n = 0;
+    encoding->cut = 0;
+    int rc = prepare(tokenizer, text, len, encoding, &target.scratch);
+    while (rc == 0) {
+        if (!tokenizer->pattern && word_reader_is_between(&target.scratch->reader))
+            rc = encode_ascii(&target);
+        if (rc == 0)
+            rc = next_word(tokenizer, target.scratch);
+        if (rc == 0)
+            return 0;
+        if (rc > 0)
+            rc = encode_word(&target);
     }
     return rc;
 }
+
+/* ---- words for learning ---- */
 
 int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
                         struct elc_encoding *encoding,
@@ -224,8 +449,8 @@ int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text,
     if (rc < 0)
         return rc;
     struct word *word = &scratch->word;
-    while ((rc = word_reader_next(&scratch->reader, word)) > 0) {
-        if (word->special != ELC_NO_TOKEN || word->n_chars > WORD_CHARS)
+    while ((rc = next_word(tokenizer, scratch)) > 0) {
+        if (word->special != ELC_NO_TOKEN || word->n_chars > tokenizer->options.word_chars)
             continue;
         rc = found(context, word_bytes(word), word->len);
         if (rc < 0)

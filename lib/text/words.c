@@ -29,7 +29,8 @@ void word_reader_free(struct word_reader *reader) {
 
 /* ---- building a word ---- */
 
-static void word_clear(struct word *word) {
+static void word_clear(struct word *word, uint32_t max_chars) {
+    word->max_chars = max_chars;
     word->n_chars = 0;
     word->len = 0;
     word->special = ELC_NO_TOKEN;
@@ -42,7 +43,7 @@ static inline void word_add(struct word *word, const char *bytes, unsigned len, 
     if (word->n_chars == 0)
         word->start = start;
     word->end = end;
-    if (word->n_chars++ >= WORD_CHARS)
+    if (word->n_chars++ >= word->max_chars)
         return;
     if (word->aligned && (start != word->start + word->len || end - start != len)) {
         word->aligned = false;
@@ -209,6 +210,36 @@ static int order_run(struct word_reader *reader, size_t position) {
     return rc;
 }
 
+/* The first character before or from `position` on, in steps of `direction`, that is neither
+ * dropped nor ignorable: whether it has case. Or a negative error. */
+static int case_beyond(struct word_reader *reader, size_t position, bool forward) {
+    while (forward ? position < reader->len : position > 0) {
+        unsigned len;
+        if (!forward)
+            position = previous_char(reader->text, position);
+        uint32_t c = utf8_decode(reader->text + position, &len);
+        int context = char_sigma_context(reader->table, reader->rules, c);
+        if (context != CHAR_IGNORABLE)
+            return context < 0 ? context : context == CHAR_CASED;
+        position += forward ? len : 0;
+    }
+    return 0;
+}
+
+/* Makes ready the small sigma for the capital one at the reader's position, the final one if it
+ * ends a word (Unicode 3.13, Final_Sigma), and moves behind it. White space has no case, so that
+ * to look beyond the word does no harm. */
+static int expand_sigma(struct word_reader *reader) {
+    size_t start = reader->position, end = start + 2;
+    int before = case_beyond(reader, start, false);
+    int after = before > 0 ? case_beyond(reader, end, true) : 0;
+    if (before < 0 || after < 0)
+        return before < 0 ? before : after;
+    reader->position = end;
+    uint32_t c = before && !after ? CHAR_FINAL_SIGMA : CHAR_FINAL_SIGMA + 1;
+    return make_ready(reader, c, false, (uint32_t)start, (uint32_t)end);
+}
+
 /* Makes ready what the character at the reader's position becomes, and moves behind it. */
 static int expand(struct word_reader *reader) {
     struct char_part parts[CHAR_PARTS];
@@ -216,6 +247,9 @@ static int expand(struct word_reader *reader) {
     int n;
     reader->ready_n = 0;
     reader->ready_next = 0;
+    if (utf8_decode(reader->text + reader->position, &len) == CHAR_CAPITAL_SIGMA &&
+        char_has_final_sigma(reader->rules))
+        return expand_sigma(reader);
     int rc = parts_at(reader, reader->position, parts, &n, &len);
     for (int i = 0; i < n && rc == 0; i++)
         if (!parts[i].mark && parts[i].combining_class != 0)
@@ -231,6 +265,8 @@ static int expand(struct word_reader *reader) {
 /* ---- reading ---- */
 
 static const struct special *special_at(const struct word_reader *reader) {
+    if (!reader->specials || reader->text[reader->position] != '[')
+        return NULL;
     const char *here = reader->text + reader->position;
     size_t left = reader->len - reader->position;
     for (const struct special *s = reader->specials; s < reader->specials + N_SPECIALS; s++)
@@ -239,13 +275,21 @@ static const struct special *special_at(const struct word_reader *reader) {
     return NULL;
 }
 
-static void take_special(struct word_reader *reader, const struct special *special,
-                         struct word *word) {
-    word->special = special->id;
-    word->start = (uint32_t)reader->position;
-    word->end = (uint32_t)(reader->position + special->len);
+/* Moves behind a special token. */
+static struct found_special take_special(struct word_reader *reader,
+                                         const struct special *special) {
+    struct found_special found = {.id = special->id, .start = (uint32_t)reader->position};
     reader->position += special->len;
     reader->segment = reader->position;
+    found.end = (uint32_t)reader->position;
+    return found;
+}
+
+void word_of_special(struct word *word, const struct found_special *special) {
+    word_clear(word, 0);
+    word->special = special->id;
+    word->start = special->start;
+    word->end = special->end;
 }
 
 /* Takes one prepared character; true if that ends the word. */
@@ -265,9 +309,9 @@ static bool take_ready(struct word_reader *reader, struct word *word) {
 static bool take_ascii(struct word_reader *reader, struct word *word) {
     size_t at = reader->position;
     if (word->n_chars > 0 &&
-        (!word->aligned || word->start + word->len != at || word->n_chars >= WORD_CHARS))
+        (!word->aligned || word->start + word->len != at || word->n_chars >= word->max_chars))
         return false;
-    size_t room = WORD_CHARS - word->n_chars, left = reader->len - at;
+    size_t room = word->max_chars - word->n_chars, left = reader->len - at;
     const uint8_t *from = (const uint8_t *)reader->text + at;
     char *to = word_bytes(word) + word->len;
     uint32_t n = 0;
@@ -295,13 +339,14 @@ static int take_char(struct word_reader *reader, struct word *word) {
     enum char_kind kind = entry->kind;
     if (kind == CHAR_COMPLEX)
         return expand(reader);
-    if (kind == CHAR_ALONE && begun)
+    bool alone = kind == CHAR_ALONE || kind == CHAR_CHINESE;
+    if (alone && begun)
         return 1; /* comes next */
     uint32_t start = (uint32_t)reader->position;
     reader->position += len;
-    if (kind == CHAR_LETTER || kind == CHAR_ALONE)
+    if (kind == CHAR_LETTER || alone)
         word_add(word, entry->bytes, entry->len, start, start + len);
-    return kind == CHAR_ALONE || (kind == CHAR_SPACE && begun);
+    return alone || (kind == CHAR_SPACE && begun);
 }
 
 int word_reader_begin(struct word_reader *reader, const char *text, size_t len) {
@@ -312,10 +357,12 @@ int word_reader_begin(struct word_reader *reader, const char *text, size_t len) 
     reader->ready_n = reader->ready_next = 0;
     if (reader->ascii['a'])
         return 0;
+    memset(reader->kinds, CHAR_COMPLEX, sizeof reader->kinds);
     for (uint32_t c = 0; c < 128; c++) {
         const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
         if (!entry)
             return ELC_ENOMEM;
+        reader->kinds[c] = entry->kind;
         if (entry->kind == CHAR_LETTER)
             reader->ascii[c] = (uint8_t)entry->bytes[0];
     }
@@ -323,7 +370,7 @@ int word_reader_begin(struct word_reader *reader, const char *text, size_t len) 
 }
 
 int word_reader_next(struct word_reader *reader, struct word *word) {
-    word_clear(word);
+    word_clear(word, reader->max_chars);
     while (true) {
         int ended = 0;
         if (reader->ready_next < reader->ready_n) {
@@ -331,14 +378,106 @@ int word_reader_next(struct word_reader *reader, struct word *word) {
         } else if (reader->position == reader->len) {
             return word->n_chars > 0;
         } else if (!take_ascii(reader, word)) {
-            const struct special *special = NULL;
-            if (reader->text[reader->position] == '[')
-                special = special_at(reader);
-            if (special && word->n_chars == 0)
-                take_special(reader, special, word);
+            const struct special *special = special_at(reader);
+            if (special && word->n_chars == 0) {
+                const struct found_special found = take_special(reader, special);
+                word_of_special(word, &found);
+            }
             ended = special ? 1 : take_char(reader, word);
         }
         if (ended != 0)
             return ended;
+    }
+}
+
+/* ---- normalized text, for patterns ---- */
+
+void normalized_free(struct normalized *normalized) {
+    free(normalized->text);
+    free(normalized->starts);
+    free(normalized->ends);
+    *normalized = (struct normalized){0};
+}
+
+static int normalized_reserve(struct normalized *normalized, size_t more) {
+    size_t capacity = normalized->capacity, needed = normalized->len + more;
+    if (needed <= capacity)
+        return 0;
+    int rc = elc_grow(&normalized->text, &capacity, needed, sizeof *normalized->text);
+    capacity = normalized->capacity;
+    if (rc == 0)
+        rc = elc_grow(&normalized->starts, &capacity, needed, sizeof *normalized->starts);
+    capacity = normalized->capacity;
+    if (rc == 0)
+        rc = elc_grow(&normalized->ends, &capacity, needed, sizeof *normalized->ends);
+    if (rc == 0)
+        normalized->capacity = capacity;
+    return rc;
+}
+
+static int normalized_add(struct normalized *normalized, const char *bytes, unsigned len,
+                          uint32_t start, uint32_t end) {
+    int rc = normalized_reserve(normalized, len);
+    for (unsigned i = 0; i < len && rc == 0; i++) {
+        normalized->text[normalized->len] = bytes[i];
+        normalized->starts[normalized->len] = start;
+        normalized->ends[normalized->len++] = end;
+    }
+    return rc;
+}
+
+/* Appends what the character at the reader's position becomes. */
+static int normalize_char(struct word_reader *reader, struct normalized *normalized) {
+    unsigned len;
+    uint32_t c = utf8_decode(reader->text + reader->position, &len);
+    const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
+    if (!entry)
+        return ELC_ENOMEM;
+    if (entry->kind == CHAR_COMPLEX)
+        return expand(reader);
+    uint32_t start = (uint32_t)reader->position, end = start + len;
+    bool spaced = entry->kind == CHAR_CHINESE;
+    int rc = spaced ? normalized_add(normalized, " ", 1, start, start) : 0;
+    if (rc == 0 && entry->kind == CHAR_SPACE)
+        rc = normalized_add(normalized, " ", 1, start, end);
+    else if (rc == 0)
+        rc = normalized_add(normalized, entry->bytes, entry->len, start, end);
+    if (rc == 0 && spaced)
+        rc = normalized_add(normalized, " ", 1, end, end);
+    reader->position = end;
+    return rc;
+}
+
+int word_reader_normalize(struct word_reader *reader, struct normalized *normalized,
+                          struct found_special *special) {
+    normalized->len = 0;
+    int rc = 0;
+    while (rc == 0) {
+        if (reader->ready_next < reader->ready_n) {
+            const struct ready_char *ready = &reader->ready[reader->ready_next++];
+            char bytes[4];
+            unsigned len = utf8_encode(bytes, ready->c);
+            rc = normalized_add(normalized, bytes, len, ready->start, ready->end);
+            continue;
+        }
+        if (reader->position == reader->len)
+            return 0;
+        const struct special *found = special_at(reader);
+        if (found) {
+            *special = take_special(reader, found);
+            return 1;
+        }
+        rc = normalize_char(reader, normalized);
+    }
+    return rc;
+}
+
+void word_of_normalized(struct word *word, const struct word_reader *reader,
+                        const struct normalized *normalized, size_t start, size_t end) {
+    word_clear(word, reader->max_chars);
+    unsigned len;
+    for (size_t at = start; at < end; at += len) {
+        (void)utf8_decode(normalized->text + at, &len);
+        word_add(word, normalized->text + at, len, normalized->starts[at], normalized->ends[at]);
     }
 }

@@ -7,14 +7,17 @@
 #include "characters.h"
 
 enum {
-    WORD_CHARS = 100, /* longer words are [UNK] whatever is in them */
-    WORD_BYTES = 4 * WORD_CHARS,
+    WORD_CHARS = 100, /* longer words are [UNK] whatever is in them: Hugging Face's number, */
+    WORD_CHARS_GOOGLE = 200,
+    WORD_CHARS_LIMIT = 1000, /* of what a tokenizer.json may ask for */
+    WORD_BYTES = 4 * WORD_CHARS_LIMIT,
     WORD_ROOM = 2, /* for WordPiece to put "##" in front of any part of a word */
     N_SPECIALS = 5,
 };
 
 struct word {
-    uint32_t n_chars;    /* of the normalized word; those beyond WORD_CHARS are only counted */
+    uint32_t max_chars;  /* set by the reader */
+    uint32_t n_chars;    /* of the normalized word; those beyond max_chars are only counted */
     uint32_t len;        /* bytes of it that are kept */
     uint32_t start, end; /* the bytes of the text that it came from */
     uint32_t special;    /* id if this is a special token as it stood in the text, ELC_NO_TOKEN */
@@ -49,12 +52,14 @@ struct ready_char {
 struct word_reader {
     const struct char_rules *rules;
     struct char_table *table;
-    const struct special *specials;
+    const struct special *specials; /* NULL: none are kept whole */
+    uint32_t max_chars;             /* of a word */
 
     const char *text;
     size_t len, position;
     size_t segment;     /* behind the last special token: combining marks do not act across it */
     uint8_t ascii[256]; /* what ASCII letters become; 0: no letter, or not ASCII */
+    uint8_t kinds[256]; /* enum char_kind of ASCII characters; CHAR_COMPLEX: not ASCII */
     struct ready_char *ready;
     size_t ready_next, ready_n, ready_capacity;
     struct run_part *run; /* scratch of the canonical ordering */
@@ -64,5 +69,30 @@ int word_reader_begin(struct word_reader *reader, const char *text, size_t len) 
 /* 1 a word, 0 no more, or a negative error. */
 int word_reader_next(struct word_reader *reader, struct word *word) ELC_MUST_CHECK;
 void word_reader_free(struct word_reader *reader);
+/* Whether no character before `position` is still to come. */
+static inline bool word_reader_is_between(const struct word_reader *reader) {
+    return reader->ready_next == reader->ready_n;
+}
+
+/* A stretch of normalized text, and where each byte of it came from. A zeroed struct is empty. */
+struct normalized {
+    char *text;
+    uint32_t *starts, *ends; /* the character of the original text behind each byte */
+    size_t len, capacity;
+};
+/* A special token where it stands in the text. */
+struct found_special {
+    uint32_t id, start, end;
+};
+/* Replaces the contents of `normalized` by the text up to the next special token, which becomes
+ * `special`, or to the end of the text. White space is one space for each of it, and Chinese
+ * characters have one on both sides. 1 with a special token, 0 at the end, or a negative error. */
+int word_reader_normalize(struct word_reader *reader, struct normalized *normalized,
+                          struct found_special *special) ELC_MUST_CHECK;
+/* The bytes `start` … `end` of a normalized text, or a special token, as a word. */
+void word_of_normalized(struct word *word, const struct word_reader *reader,
+                        const struct normalized *normalized, size_t start, size_t end);
+void word_of_special(struct word *word, const struct found_special *special);
+void normalized_free(struct normalized *normalized);
 
 #endif

@@ -16,7 +16,7 @@
 
 static const char lines[] =
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n##s\na\nb\nab\n##b\n##c\n!\n,\ne\n"
-    "##é\né\nHello\n中\n[\n]\nmask\nun\n##aff\n##able\nσ\nς\n##σ\n";
+    "##é\né\nHello\n中\n[\n]\nmask\nun\n##aff\n##able\nσ\nς\n##σ\n##ς\n";
 
 struct fixture {
     struct elc_vocab *vocab;
@@ -183,13 +183,120 @@ static void an_encoding_belongs_to_one_tokenizer(void **state) {
     elc_encoding_free(&encoding);
 }
 
-static void what_is_not_there_is_refused(void **state) {
-    const struct fixture *f = *state;
+static struct elc_tokenizer *make_with(const struct elc_vocab *vocab,
+                                       struct elc_tokenizer_options options) {
     struct elc_tokenizer *tokenizer;
-    const struct elc_tokenizer_options google = {.google = true};
-    const struct elc_tokenizer_options pattern = {.pattern = "x"};
-    assert_int_equal(elc_tokenizer_new(&tokenizer, f->vocab, &google), ELC_EINVAL);
-    assert_int_equal(elc_tokenizer_new(&tokenizer, f->vocab, &pattern), ELC_EINVAL);
+    if (elc_tokenizer_new(&tokenizer, vocab, &options) < 0)
+        fail_msg("%s", elc_error());
+    return tokenizer;
+}
+
+static void google_s_rules_differ(void **state) {
+    const struct fixture *f = *state;
+    const struct elc_tokenizer_options options = {.google = true, .strip_accents = -1};
+    struct elc_tokenizer *google = make_with(f->vocab, options);
+#define GOOGLE(text, expected) check(f, google, text, sizeof(text) - 1, expected)
+    GOOGLE("[MASK]", "[@0-1/0 mask@1-5/1 ]@5-6/2");
+    GOOGLE("\xCE\xA3\xCE\xA3", "\xCF\x83@0-2/0 ##\xCF\x82@2-4/0"); /* ΣΣ */
+    GOOGLE("\xCE\xA3", "\xCF\x83@0-2/0");                          /* no letter before */
+    /* what is between may be ignorable (a point, a soft hyphen) but ends no word by that */
+    GOOGLE("\xCE\xA3\xC2\xAD\xCE\xA3\xC2\xAD", "\xCF\x83@0-2/0 ##\xCF\x82@4-6/0");
+    GOOGLE("\xCE\xA3\xCE\xA3.\xCE\xA3",
+           "\xCF\x83@0-2/0 ##\xCF\x83@2-4/0 [UNK]@4-5/1 \xCF\x82@5-7/2");
+    GOOGLE("a\xCD\xB8"
+           "b",
+           "ab@0-4/0"); /* U+0378, unassigned, is dropped */
+    GOOGLE("a\xF0\xAB\xA0\xA0"
+           "b",
+           "a@0-1/0 [UNK]@1-5/1 b@5-6/2"); /* U+2B820 */
+#undef GOOGLE
+    struct elc_encoding encoding = {0};
+    char text[201];
+    memset(text, 'b', sizeof text);
+    assert_int_equal(elc_tokenizer_encode(google, text, 200, SIZE_MAX, &encoding), 0);
+    assert_int_equal(encoding.n, 200);
+    assert_int_equal(elc_tokenizer_encode(google, text, 201, SIZE_MAX, &encoding), 0);
+    assert_int_equal(encoding.n, 1);
+    elc_encoding_free(&encoding);
+    elc_tokenizer_destroy(google);
+}
+
+static void a_pattern_s_matches_are_the_words(void **state) {
+    const struct fixture *f = *state;
+    struct elc_tokenizer_options options = {.strip_accents = -1, .pattern = "\\pL+|\\d"};
+    struct elc_tokenizer *letters = make_with(f->vocab, options);
+    check(f, letters, "Hello,Worlds [MASK]!", 20,
+          "hello@0-5/0 world@6-11/1 ##s@11-12/1 [MASK]@13-19/2");
+    check(f, letters, "\xC3\x89\xE4\xB8\xAD!", 6, "e@0-2/0 \xE4\xB8\xAD@2-5/1");
+    check(f, letters, "", 0, "");
+    check(f, letters, "[SEP][SEP]", 10, "[SEP]@0-5/0 [SEP]@5-10/1");
+    elc_tokenizer_destroy(letters);
+    options.pattern = "l+o?\\K[^ ]| \\pL"; /* a word may begin behind where its match does */
+    struct elc_tokenizer *odd = make_with(f->vocab, options);
+    check(f, odd, "hello, a", 8, ",@5-6/0 [UNK]@6-8/1");
+    elc_tokenizer_destroy(odd);
+}
+
+static void patterns_are_refused(void **state) {
+    const struct fixture *f = *state;
+    static const struct {
+        const char *pattern, *message;
+    } bad[] = {
+        {"(", "pattern '(': byte 1: missing closing parenthesis"},
+        {"a**", "byte 2: quantifier does not follow"},
+        {"\\w*", "pattern '\\w*' can match nothing at all"},
+        {"", "can match nothing at all"},
+        {"\\b", "can match nothing at all"},
+        {"\\C", "using \\C is disabled"},
+        {"\xFF", "UTF-8 error"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct elc_tokenizer *tokenizer;
+        const struct elc_tokenizer_options options = {.pattern = bad[i].pattern};
+        assert_int_equal(elc_tokenizer_new(&tokenizer, f->vocab, &options), ELC_EINVAL);
+        if (!strstr(elc_error(), bad[i].message))
+            fail_msg("'%s' does not say '%s'", elc_error(), bad[i].message);
+    }
+}
+
+static void a_pattern_that_explodes_is_stopped(void **state) {
+    const struct fixture *f = *state;
+    static const char *const bad[] = {"(a+)+b", "(a|aa)+$b", "(?:a*)*b|(.*)*c"};
+    char text[5000];
+    memset(text, 'a', sizeof text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const struct elc_tokenizer_options options = {.pattern = bad[i]};
+        struct elc_tokenizer *tokenizer = make_with(f->vocab, options);
+        struct elc_encoding encoding = {0};
+        assert_int_equal(elc_tokenizer_encode(tokenizer, text, sizeof text, SIZE_MAX, &encoding),
+                         ELC_ELIMIT);
+        assert_non_null(strstr(elc_error(), "the pattern takes too many steps on this text"));
+        assert_int_equal(elc_tokenizer_encode(tokenizer, "ab", 2, SIZE_MAX, &encoding), 0);
+        elc_encoding_free(&encoding);
+        elc_tokenizer_destroy(tokenizer);
+    }
+}
+
+static void bert_s_rules_as_a_model_has_them(void **state) {
+    const struct fixture *f = *state;
+    const struct elc_tokenizer_options raw = {
+        .strip_accents = -1, .keep_controls = true, .chinese_joined = true, .word_chars = 3};
+    struct elc_tokenizer *tokenizer = make_with(f->vocab, raw);
+    check(f, tokenizer,
+          "a\x01"
+          "b a\x0B"
+          "b",
+          7, "[UNK]@0-3/0 a@4-5/1 b@6-7/2");
+    check(f, tokenizer,
+          "a\xE4\xB8\xAD"
+          "b",
+          5, "[UNK]@0-5/0");
+    check(f, tokenizer, "abb abbb bb\xC3\xA9", 13, "ab@0-2/0 ##b@2-3/0 [UNK]@4-8/1 [UNK]@9-13/2");
+    elc_tokenizer_destroy(tokenizer);
+    const struct elc_tokenizer_options bad[] = {{.word_chars = 1001},
+                                                {.google = true, .keep_controls = true}};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(elc_tokenizer_new(&tokenizer, f->vocab, &bad[i]), ELC_EINVAL);
 }
 
 static void the_header_says_which_rules(void **state) {
@@ -316,7 +423,11 @@ int main(void) {
         cmocka_unit_test(long_words_are_unknown),
         cmocka_unit_test(what_is_cut_is_counted),
         cmocka_unit_test(an_encoding_belongs_to_one_tokenizer),
-        cmocka_unit_test(what_is_not_there_is_refused),
+        cmocka_unit_test(google_s_rules_differ),
+        cmocka_unit_test(a_pattern_s_matches_are_the_words),
+        cmocka_unit_test(patterns_are_refused),
+        cmocka_unit_test(a_pattern_that_explodes_is_stopped),
+        cmocka_unit_test(bert_s_rules_as_a_model_has_them),
         cmocka_unit_test(the_header_says_which_rules),
         cmocka_unit_test(words_for_learning_need_no_vocabulary),
         cmocka_unit_test(a_model_says_how_it_wants_its_texts),
