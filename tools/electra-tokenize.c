@@ -154,9 +154,8 @@ static int tokenize(struct tool *tool, struct settings *settings) {
     struct elc_tokenizer *tokenizer = NULL;
     struct elc_output output = {.fd = -1};
     int err = open_tokenizer(settings, &vocab, &tokenizer);
-    if (!err)
-        err = check_stride(settings);
-    if (!err)
+    bool usage = !err && check_stride(settings) < 0;
+    if (!err && !usage)
         err = elc_output_open(&output, tool->output);
     struct elc_tokenize_options options = run_options(tool, settings);
     struct elc_tokenize_run run = {
@@ -170,12 +169,14 @@ static int tokenize(struct tool *tool, struct settings *settings) {
         .rejected = warn_rejected,
         .progress = show_progress,
     };
-    if (!err)
+    if (!err && !usage)
         err = elc_tokenize_run(&run, &options);
-    if (!err)
+    if (!err && !usage)
         err = elc_output_commit(&output);
     report(tool, &run.counts, settings->max_length);
-    int status = err ? tool_fail(tool, "%s", elc_error()) : TOOL_DONE;
+    int status = usage ? tool_usage(tool, "%s", elc_error())
+                 : err ? tool_fail(tool, "%s", elc_error())
+                       : TOOL_DONE;
     elc_output_abandon(&output);
     elc_tokenizer_destroy(tokenizer);
     elc_vocab_destroy(vocab);
@@ -286,7 +287,7 @@ int main(int argc, char **argv) {
         {0, "id", OPTION_TEXT, &set.columns.id, "COL", "the id's [the text's number]",
          .shapes = true},
         {0, "header", OPTION_FLAG, &set.columns.header, NULL,
-         "--tsv: the first line of each file names the columns", .shapes = true},
+         "with --tsv: the first line of each file names the columns", .shapes = true},
         {0, "max-length", OPTION_COUNT, &set.max_length, "N",
          "tokens of a text with [CLS] and [SEP] [512, with --docs 128; the model's]",
          ELC_PACK_MIN_LENGTH, LENGTH_LIMIT, .shapes = true},

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answers.h"
+#include "spans.h"
 
 enum { QUESTION_TOKENS = 64 }; /* max_query_length of google-research's SQuAD */
 

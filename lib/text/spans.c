@@ -1,5 +1,5 @@
 /* Answers as tokens. */
-#include "answers.h"
+#include "spans.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Which tokens of a context are the answer to a question. */
-#ifndef LIB_TEXT_ANSWERS_H
-#define LIB_TEXT_ANSWERS_H
+#ifndef LIB_TEXT_SPANS_H
+#define LIB_TEXT_SPANS_H
 
 #include "samples.h"
 
