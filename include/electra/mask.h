@@ -33,12 +33,20 @@ struct elc_masks {
     uint8_t *keep;       /* 1: shows its own token, 0: shows [MASK] */
     size_t n;            /* 0 when no position may be masked */
     size_t capacity;
-    uint32_t *candidates; /* scratch */
+    uint32_t *candidates; /* scratch: positions, or first positions of words */
     size_t candidates_capacity;
 };
 int elc_mask(struct elc_masks *masks, const uint32_t *ids, size_t n_ids,
              const struct elc_vocab_id *vocab, const struct elc_mask_options *options,
              uint64_t epoch) ELC_MUST_CHECK;
+/* The same for whole words: tokens side by side with the same number in `words` [n_ids] are one.
+ * Words are drawn in random order, each taken whole unless that made more than k; of a text where
+ * none fits the first is taken nevertheless. [MASK] or own token is drawn for each token. (BERT's
+ * whole-word masking, but for that last resort; as there, long words fit, and are masked, a little
+ * less often than short ones.) */
+int elc_mask_words(struct elc_masks *masks, const uint32_t *ids, size_t n_ids,
+                   const uint32_t *words, const struct elc_vocab_id *vocab,
+                   const struct elc_mask_options *options, uint64_t epoch) ELC_MUST_CHECK;
 void elc_masks_free(struct elc_masks *masks);
 
 /* XXH3-64 of the ids as u32: the key under which a text draws its masks. */
