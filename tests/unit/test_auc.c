@@ -16,7 +16,7 @@ static double by_definition(const struct elc_scored *scored) {
     for (size_t i = 0; i < scored->n; i++)
         for (size_t k = 0; k < scored->n; k++)
             if (scored->pairs[i].label && !scored->pairs[k].label) {
-                float p = scored->pairs[i].score, n = scored->pairs[k].score;
+                double p = scored->pairs[i].score, n = scored->pairs[k].score;
                 sum += p > n ? 1 : p == n ? 0.5 : 0;
                 pairs++;
             }
