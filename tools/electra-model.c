@@ -6,12 +6,14 @@
 #include <jansson.h>
 
 #include "electra/average.h"
+#include "electra/convert.h"
 #include "electra/file.h"
 #include "electra/inspect.h"
 
 struct options {
-    const char *output, *format;
+    const char *output, *format, *network;
     struct elc_describe_options describe;
+    struct elc_convert_options convert;
 };
 
 /* ---- info ---- */
@@ -66,13 +68,72 @@ static int info(struct tool *tool, const struct options *options) {
     return status;
 }
 
+/* ---- convert ---- */
+
+/* A line for each of some names, NUL-terminated one after another. */
+static void list(struct tool *tool, const struct elc_buffer *names,
+                 void (*say)(struct tool *tool, const char *name)) {
+    const char *name = (const char *)names->data;
+    for (size_t at = 0; at < names->len; at += strlen(name + at) + 1)
+        say(tool, name + at);
+}
+
+static void say_missing(struct tool *tool, const char *name) {
+    (void)tool_fail(tool, "%s: tensor '%s' is missing", tool->operands[0], name);
+}
+
+static void say_unused(struct tool *tool, const char *name) {
+    tool_warn(tool, "%s: tensor '%s' is not used", tool->operands[0], name);
+}
+
+static void say_not_finite(struct tool *tool, const char *name) {
+    tool_warn(tool, "%s: tensor '%s' holds a number that is not finite", tool->operands[0], name);
+}
+
+static void report(struct tool *tool, const struct elc_conversion *conversion) {
+    list(tool, &conversion->unused, say_unused);
+    list(tool, &conversion->not_finite, say_not_finite);
+    for (size_t i = 0; i < conversion->n_configs; i++) {
+        const struct elc_config *config = &conversion->configs[i];
+        tool_note(tool, "%s of %s: %u layers of %u, %u heads",
+                  elc_architecture_name(config->architecture),
+                  elc_convert_format_name(conversion->format), config->num_hidden_layers,
+                  config->hidden_size, config->num_attention_heads);
+    }
+    if (conversion->cased_by_vocab)
+        tool_note(tool, "texts are %s, going by the vocabulary: no tokenizer_config.json says so",
+                  conversion->cased ? "not lower-cased" : "lower-cased");
+}
+
+static int convert(struct tool *tool, const struct options *options) {
+    struct elc_convert_options convert_options = options->convert;
+    struct elc_conversion conversion;
+    if (!options->output || tool->n_operands != 1)
+        return tool_usage(tool, "convert: %s",
+                          options->output ? "one SOURCE at a time" : "-o DIR is missing");
+    if (options->network)
+        convert_options.networks = strcmp(options->network, "generator") == 0
+                                       ? ELC_CONVERT_GENERATOR
+                                       : ELC_CONVERT_DISCRIMINATOR;
+    int err = elc_convert(&conversion, options->output, tool->operands[0], &convert_options);
+    int status = TOOL_DONE;
+    if (err == 0)
+        report(tool, &conversion);
+    else if (err == ELC_EINVAL)
+        status = tool_usage(tool, "convert: %s", elc_error());
+    else if (conversion.missing.len == 0)
+        status = tool_fail(tool, "%s", elc_error());
+    else
+        status = TOOL_FAILED;
+    list(tool, &conversion.missing, say_missing);
+    elc_conversion_free(&conversion);
+    tool->records = 1;
+    return status;
+}
+
 /* ---- average ---- */
 
 static int average(struct tool *tool, const struct options *options) {
-    static const char *const others[] = {"tensors", "stats", "format"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (tool_option(tool, others[i])->given)
-            return tool_usage(tool, "average: --%s is for info", others[i]);
     if (!options->output)
         return tool_usage(tool, "average: -o DIR is missing");
     int err = elc_average(options->output, (const char *const *)tool->operands, tool->n_operands);
@@ -87,13 +148,41 @@ static int average(struct tool *tool, const struct options *options) {
 static const struct {
     const char *name;
     int (*run)(struct tool *tool, const struct options *options);
-} commands[] = {{"info", info}, {"average", average}};
+    const char *options; /* those that are for it, between spaces */
+} commands[] = {
+    {"info", info, " tensors stats format "},
+    {"convert", convert, " config vocab network encoder "},
+    {"average", average, " "},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+/* Is the option of another command than this one? Then `*whose` is. */
+static bool is_anothers(const struct tool_option *option, size_t command, const char **whose) {
+    char word[32];
+    (void)snprintf(word, sizeof word, " %s ", option->name);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (i != command && strstr(commands[i].options, word)) {
+            *whose = commands[i].name;
+            return true;
+        }
+    return false;
+}
+
+static int run(struct tool *tool, size_t command, const struct options *options) {
+    for (const struct tool_option *option = tool->options; option->name; option++) {
+        const char *whose;
+        if (tool_option(tool, option->name)->given && is_anothers(option, command, &whose))
+            return tool_usage(tool, "%s: --%s is for %s", commands[command].name, option->name,
+                              whose);
+    }
+    return commands[command].run(tool, options);
+}
 
 int main(int argc, char **argv) {
     struct options options = {.format = "tsv"};
     struct tool_option table[] = {
         {'o', "output", OPTION_TEXT, &options.output, "PATH",
-         "average: the new directory; info: a file [standard output]"},
+         "convert, average: the new directory; info: a file [standard output]"},
         {0, "tensors", OPTION_FLAG, &options.describe.tensors, NULL,
          "info: also each tensor of the file, its type and shape"},
         {0, "stats", OPTION_FLAG, &options.describe.stats, NULL,
@@ -101,23 +190,35 @@ int main(int argc, char **argv) {
         {0, "format", OPTION_CHOICE, &options.format, "NAME",
          "info: tsv, a key and its value a line, or json, a model a line [tsv]",
          .choices = "tsv|json"},
+        {0, "config", OPTION_TEXT, &options.convert.config, "FILE",
+         "convert: the configuration [config.json beside the tensors]"},
+        {0, "vocab", OPTION_TEXT, &options.convert.vocab, "FILE",
+         "convert: the vocabulary [vocab.txt or tokenizer.json beside them]"},
+        {0, "network", OPTION_CHOICE, &options.network, "NAME",
+         "convert: of a TensorFlow bundle, discriminator or generator [what it has]",
+         .choices = "discriminator|generator"},
+        {0, "encoder", OPTION_FLAG, &options.convert.encoder, NULL,
+         "convert: leave the head and make an ElectraModel"},
         {0},
     };
     struct tool tool = {
         .name = "electra-model",
         .synopsis = "info [--tensors] [--stats] [--format tsv|json] [-o FILE] MODEL…\n"
+                    "convert [--config FILE] [--vocab FILE] [--network NAME] [--encoder] -o DIR "
+                    "SOURCE\n"
                     "average -o DIR MODEL MODEL…",
-        .purpose = "Shows what model directories hold; makes the mean of several.",
+        .purpose = "Shows what model directories hold; makes them of other programs' checkpoints, "
+                   "or of several.",
         .options = table,
     };
     tool_parse(&tool, argc, argv);
     const char *name = tool.n_operands > 0 ? tool.operands[0] : NULL;
     if (!name)
-        return tool_usage(&tool, "what to do is missing: info or average");
+        return tool_usage(&tool, "what to do is missing: info, convert or average");
     tool.operands++;
     tool.n_operands--;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; i < N_COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0)
-            return tool_end(&tool, commands[i].run(&tool, &options));
-    return tool_usage(&tool, "unknown command '%s': there are info and average", name);
+            return tool_end(&tool, run(&tool, i, &options));
+    return tool_usage(&tool, "unknown command '%s': there are info, convert and average", name);
 }

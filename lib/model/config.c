@@ -189,7 +189,7 @@ static int parse_head(struct elc_config *config, const json_t *object) {
     return parse_problem(config, object);
 }
 
-static int parse_object(struct elc_config *config, const json_t *object) {
+int elc_config_parse_object(struct elc_config *config, const json_t *object) {
     elc_config_default(config);
     int err = require_string(object, "model_type", "electra");
     if (err == 0)
@@ -210,7 +210,7 @@ int elc_config_parse(struct elc_config *config, const char *json, size_t len, co
     json_t *object = elc_json_object(json, len, name);
     if (!object)
         return ELC_EFORMAT;
-    int err = parse_object(config, object);
+    int err = elc_config_parse_object(config, object);
     json_decref(object);
     if (err == ELC_EINVAL) /* nobody's argument here: what the file holds */
         err = ELC_EFORMAT;

@@ -52,14 +52,16 @@ static bool is_known_spare(const char *name) {
 
 /* ---- shapes ---- */
 
-static int fail_shape(const struct elc_tensor *tensor, const struct elc_stored *stored) {
+int elc_fail_shape(const struct elc_tensor *tensor, const struct elc_stored *stored,
+                   bool transposed) {
     char found[8 * 21 + 1] = "", wanted[32];
     size_t len = 0;
     for (size_t i = 0; i < stored->rank; i++)
         len += (size_t)snprintf(found + len, sizeof found - len, i ? ", %llu" : "%llu",
                                 (unsigned long long)stored->shape[i]);
-    snprintf(wanted, sizeof wanted, tensor->shape[1] ? "%u, %u" : "%u", tensor->shape[0],
-             tensor->shape[1]);
+    transposed = transposed && tensor->shape[1]; /* a vector has only one way to lie */
+    snprintf(wanted, sizeof wanted, tensor->shape[1] ? "%u, %u" : "%u", tensor->shape[transposed],
+             tensor->shape[!transposed]);
     return elc_fail(ELC_EMISMATCH, "tensor '%s' is [%s], but [%s] by the configuration",
                     stored->name, found, wanted);
 }
@@ -69,7 +71,7 @@ static int check_shape(const struct elc_tensor *tensor, const struct elc_stored 
     bool same = stored->rank == rank;
     for (size_t i = 0; same && i < rank; i++)
         same = stored->shape[i] == tensor->shape[i];
-    return same ? 0 : fail_shape(tensor, stored);
+    return same ? 0 : elc_fail_shape(tensor, stored, false);
 }
 
 /* The output matrix, where a file has it, must be the tied one: another would be ignored. */
@@ -163,8 +165,7 @@ static elc_float convert(enum float_type type, const uint8_t *bytes, size_t i) {
     }
 }
 
-static int copy_tensor(elc_float *values, const struct elc_tensor *tensor,
-                       const struct elc_stored *stored) {
+int elc_stored_copy(elc_float *values, const struct elc_stored *stored, size_t n, size_t *n_bad) {
     static const char *const names[] = {"F16", "BF16", "F32", "F64"};
     enum float_type type = 0;
     while (type < N_FLOAT_TYPES && strcmp(names[type], stored->dtype) != 0)
@@ -172,12 +173,23 @@ static int copy_tensor(elc_float *values, const struct elc_tensor *tensor,
     if (type == N_FLOAT_TYPES)
         return elc_fail(ELC_EMISMATCH, "tensor '%s' is %s, not F16, BF16, F32 or F64", stored->name,
                         stored->dtype);
-    for (size_t i = 0; i < tensor->count; i++) {
+    *n_bad = 0;
+    for (size_t i = 0; i < n; i++) {
         values[i] = convert(type, stored->data, i);
-        if (!isfinite(values[i]))
-            return elc_fail(ELC_ENUMERIC, "tensor '%s': number %zu is not finite", stored->name, i);
+        *n_bad += !isfinite(values[i]);
     }
     return 0;
+}
+
+static int copy_tensor(elc_float *values, const struct elc_tensor *tensor,
+                       const struct elc_stored *stored) {
+    size_t n_bad, i = 0;
+    int err = elc_stored_copy(values, stored, tensor->count, &n_bad);
+    if (err || n_bad == 0)
+        return err;
+    while (isfinite(values[i]))
+        i++;
+    return elc_fail(ELC_ENUMERIC, "tensor '%s': number %zu is not finite", stored->name, i);
 }
 
 /* ---- the whole ---- */

@@ -40,6 +40,10 @@ json_t *elc_setting_json(const struct elc_setting *setting, const void *object);
  * begins with `name` otherwise. */
 json_t *elc_json_object(const char *text, size_t len, const char *name);
 
+/* As elc_config_parse, of an object that has been read: ELC_EFORMAT or ELC_EINVAL. */
+struct elc_config;
+int elc_config_parse_object(struct elc_config *config, const json_t *object) ELC_MUST_CHECK;
+
 /* The settings of struct elc_config (config.c). */
 extern const struct elc_setting elc_config_settings[];
 extern const size_t elc_n_config_settings;

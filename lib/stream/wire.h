@@ -11,23 +11,7 @@
 
 #include "electra/record.h"
 #include "electra/stream.h"
-
-/* The first bytes of a value: what it is and how much follows them. */
-enum elc_shape {
-    ELC_SCALAR,
-    ELC_SHAPE_STR,
-    ELC_SHAPE_BIN,
-    ELC_SHAPE_EXT,
-    ELC_SHAPE_ARRAY,
-    ELC_SHAPE_MAP
-};
-struct elc_head {
-    enum elc_shape shape;
-    size_t len;     /* of the head itself, 1 to 5 bytes */
-    uint64_t count; /* bytes that follow; elements of an array; pairs of a map */
-};
-/* 1: read; 0: `data` ends inside the head; ELC_EFORMAT. */
-int elc_wire_head(struct elc_head *head, const uint8_t *data, size_t len) ELC_MUST_CHECK;
+#include "electra/walk.h"
 
 /* Walks one value with containers nested at most `depth_limit` deep. 1: it is whole and has
  * *size bytes; 0: it has at least *size bytes, more than `len`; or an error. */
@@ -42,9 +26,6 @@ int elc_wire_map(struct elc_record *record, const uint8_t *data, size_t len,
 /* Checks the record that `data` begins with: a map, well-formed to its last byte, that has an id.
  * Sets *size to its bytes. */
 int elc_wire_check_record(const uint8_t *data, size_t len, size_t *size) ELC_MUST_CHECK;
-
-/* Fills `type` and `as` from `raw`, through msgpack-c. */
-int elc_wire_decode(struct elc_field *field) ELC_MUST_CHECK;
 
 /* The value at the start of `data`, decoded and without a key: for the elements of containers
  * that were walked before. */

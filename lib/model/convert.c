@@ -1,0 +1,318 @@
+/* From a foreign checkpoint to a model directory. */
+#include "electra/convert.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "electra/directory.h"
+#include "electra/staging.h"
+#include "foreign.h"
+#include "load.h"
+
+const char *elc_convert_format_name(enum elc_convert_format format) {
+    static const char *const names[] = {
+        [ELC_FORMAT_SAFETENSORS] = "safetensors",
+        [ELC_FORMAT_PYTORCH] = "PyTorch",
+        [ELC_FORMAT_FLAX] = "Flax",
+        [ELC_FORMAT_TENSORFLOW] = "TensorFlow",
+    };
+    return names[format];
+}
+
+/* What all networks of a source have in common. */
+struct work {
+    struct elc_conversion *conversion;
+    const struct elc_convert_options *options;
+    struct elc_foreign foreign;
+    bool *used; /* for each tensor: by a network that has been written */
+    struct elc_vocab *vocab;
+    bool strip_accents;
+};
+
+static int note(struct elc_buffer *names, const char *name) {
+    return elc_buffer_append(names, name, strlen(name) + 1);
+}
+
+/* ---- text ---- */
+
+/* Does the vocabulary tell capital letters? Special tokens, in brackets, do not count. */
+static bool has_capitals(const struct elc_vocab *vocab) {
+    const size_t n = (size_t)elc_vocab_id(vocab)->size;
+    for (size_t id = 0; id < n; id++) {
+        size_t len;
+        const char *token = elc_vocab_token(vocab, (uint32_t)id, &len);
+        for (size_t i = 0; token[0] != '[' && i < len; i++)
+            if (token[i] >= 'A' && token[i] <= 'Z')
+                return true;
+    }
+    return false;
+}
+
+static bool has_file(const char *directory, const char *name) {
+    char *path = elc_path_join(directory, name);
+    bool found = path && access(path, F_OK) == 0;
+    free(path);
+    return found;
+}
+
+/* The vocabulary, and whether texts keep their case and accents. */
+static int read_text(struct work *work) {
+    const char *directory = work->foreign.directory, *vocab = work->options->vocab;
+    struct elc_tokenizer_options rules = {.strip_accents = -1};
+    if (!vocab && !has_file(directory, "vocab.txt") && !has_file(directory, "tokenizer.json"))
+        return elc_fail(ELC_EIO, "%s: has neither vocab.txt nor tokenizer.json", directory);
+    int err = elc_vocab_read(&work->vocab, vocab ? vocab : directory);
+    if (err)
+        return err;
+    struct elc_conversion *conversion = work->conversion;
+    conversion->cased_by_vocab =
+        !has_file(directory, "tokenizer.json") && !has_file(directory, "tokenizer_config.json");
+    if (conversion->cased_by_vocab)
+        rules.cased = has_capitals(work->vocab);
+    else
+        err = elc_tokenizer_options_read(&rules, directory);
+    conversion->cased = rules.cased;
+    work->strip_accents = rules.strip_accents < 0 ? !rules.cased : rules.strip_accents;
+    return err;
+}
+
+static int check_vocab(const struct work *work, const struct elc_config *config) {
+    const uint64_t size = elc_vocab_id(work->vocab)->size;
+    if (size <= config->vocab_size)
+        return 0;
+    return elc_fail(ELC_EMISMATCH, "the vocabulary has %llu tokens, the network is made for %u",
+                    (unsigned long long)size, config->vocab_size);
+}
+
+/* ---- tensors ---- */
+
+static bool same_shape(const struct elc_tensor *tensor, const struct elc_foreign_tensor *found) {
+    const uint64_t *shape = found->stored.shape;
+    if (tensor->shape[1] == 0)
+        return found->stored.rank == 1 && shape[0] == tensor->shape[0];
+    const bool turned = found->transposed;
+    return found->stored.rank == 2 && shape[turned] == tensor->shape[0] &&
+           shape[!turned] == tensor->shape[1];
+}
+
+/* Are two tensors of one name, or of one matrix, one and the same? */
+static bool same_numbers(const struct elc_foreign_tensor *a, const struct elc_foreign_tensor *b) {
+    return a->stored.dtype == b->stored.dtype && a->transposed == b->transposed &&
+           a->stored.bytes == b->stored.bytes &&
+           (a->stored.bytes == 0 || memcmp(a->stored.data, b->stored.data, a->stored.bytes) == 0);
+}
+
+/* All tensors of a name are used, and must be alike: *found is the first, or NULL. */
+static int find_alike(const struct elc_foreign_tensor **found, struct work *work,
+                      const char *name) {
+    const struct elc_foreign *foreign = &work->foreign;
+    *found = NULL;
+    for (size_t i = 0; i < foreign->n_tensors; i++) {
+        const struct elc_foreign_tensor *tensor = &foreign->tensors[i];
+        if (!tensor->name || strcmp(tensor->name, name) != 0)
+            continue;
+        work->used[i] = true;
+        if (*found && !same_numbers(*found, tensor))
+            return elc_fail(ELC_EMISMATCH, "tensors '%s' and '%s' are both '%s', and differ",
+                            (*found)->stored.name, tensor->stored.name, name);
+        if (!*found)
+            *found = tensor;
+    }
+    return 0;
+}
+
+/* A weight stored [in, out] becomes [out, in]. */
+static int copy_transposed(elc_float *values, const struct elc_tensor *tensor,
+                           const struct elc_stored *stored, size_t *n_bad) {
+    const size_t rows = tensor->shape[0], columns = tensor->shape[1];
+    elc_float *turned = malloc(tensor->count * sizeof *turned);
+    if (!turned)
+        return elc_fail_memory(tensor->count * sizeof *turned);
+    int err = elc_stored_copy(turned, stored, tensor->count, n_bad);
+    for (size_t i = 0; !err && i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            values[i * columns + j] = turned[j * rows + i];
+    free(turned);
+    return err;
+}
+
+static int take_tensor(struct work *work, const struct elc_tensor *tensor, elc_float *values) {
+    const struct elc_foreign_tensor *found;
+    size_t n_bad = 0;
+    int err = find_alike(&found, work, tensor->name);
+    if (err)
+        return err;
+    if (!found)
+        return note(&work->conversion->missing, tensor->name);
+    if (!same_shape(tensor, found)) {
+        return elc_fail_shape(tensor, &found->stored, found->transposed);
+    }
+    values += tensor->offset;
+    err = found->transposed ? copy_transposed(values, tensor, &found->stored, &n_bad)
+                            : elc_stored_copy(values, &found->stored, tensor->count, &n_bad);
+    if (!err && n_bad > 0)
+        err = note(&work->conversion->not_finite, found->stored.name);
+    return err;
+}
+
+/* Where a file has the generator's output matrix, it must be the word embeddings. */
+static int check_tied(struct work *work, const struct elc_config *config) {
+    const struct elc_foreign_tensor *head, *word;
+    int err = find_alike(&head, work, "generator_lm_head.weight");
+    if (!err)
+        err = find_alike(&word, work, "electra.embeddings.word_embeddings.weight");
+    if (err || !head || config->architecture != ELC_GENERATOR)
+        return err;
+    if (!word || !same_numbers(head, word))
+        return elc_fail(ELC_EMISMATCH,
+                        "tensor '%s' is not the word embeddings: output matrices of their own are "
+                        "not supported",
+                        head->stored.name);
+    return 0;
+}
+
+/* ---- a network ---- */
+
+static int take_tensors(struct work *work, const struct elc_config *config,
+                        const struct elc_table *table, elc_float *values) {
+    int err = 0;
+    for (size_t i = 0; !err && i < table->n_tensors; i++)
+        err = take_tensor(work, &table->tensors[i], values);
+    if (!err)
+        err = check_tied(work, config);
+    if (!err && work->conversion->missing.len > 0)
+        err = elc_fail(ELC_EMISMATCH, "tensor '%s' is missing",
+                       (const char *)work->conversion->missing.data);
+    return err;
+}
+
+static int write_network(struct work *work, const struct elc_config *config,
+                         const char *directory) {
+    struct elc_table table;
+    int err = elc_table_build(&table, config, false);
+    if (err)
+        return err;
+    elc_float *values = elc_calloc_aligned(table.total, sizeof *values);
+    err = values ? take_tensors(work, config, &table, values) : ELC_ENOMEM;
+    if (!err)
+        err = check_vocab(work, config);
+    if (!err)
+        err = elc_network_save(directory, config, &table, values, NULL, NULL, work->vocab,
+                               work->conversion->cased, work->strip_accents,
+                               config->max_position_embeddings);
+    free(values);
+    elc_table_free(&table);
+    return err;
+}
+
+static int convert_network(struct work *work, enum elc_foreign_network network,
+                           const char *directory) {
+    struct elc_config config;
+    struct elc_labels labels = {0};
+    int err = elc_foreign_rename(&work->foreign, network);
+    if (!err)
+        err = elc_foreign_config(&config, &labels, &work->foreign, work->options,
+                                 work->options->config);
+    if (!err)
+        err = write_network(work, &config, directory);
+    elc_labels_free(&labels);
+    config.labels = NULL;
+    if (!err)
+        work->conversion->configs[work->conversion->n_configs++] = config;
+    return err;
+}
+
+/* ---- both networks ---- */
+
+static int convert_inside(struct work *work, enum elc_foreign_network network, const char *parent,
+                          const char *name) {
+    char *directory = elc_path_join(parent, name);
+    int err = directory ? 0 : ELC_ENOMEM;
+    if (!err && mkdir(directory, 0777) != 0)
+        err = elc_fail_errno("%s", directory);
+    if (!err)
+        err = convert_network(work, network, directory);
+    free(directory);
+    return err;
+}
+
+static int convert_networks(struct work *work, const char *directory) {
+    const bool generator = elc_foreign_has(&work->foreign, ELC_FOREIGN_GENERATOR);
+    const bool discriminator = elc_foreign_has(&work->foreign, ELC_FOREIGN_DISCRIMINATOR);
+    const enum elc_convert_networks wanted = work->options->networks;
+    if (wanted != ELC_CONVERT_ALL && work->foreign.format != ELC_FORMAT_TENSORFLOW)
+        return elc_fail(ELC_EINVAL, "only TensorFlow's bundles hold two networks to choose from");
+    if (wanted == ELC_CONVERT_GENERATOR && !generator)
+        return elc_fail(ELC_EMISMATCH, "there is no generator in it");
+    if (wanted == ELC_CONVERT_ALL && generator && discriminator) {
+        if (work->options->config)
+            return elc_fail(ELC_EINVAL,
+                            "one configuration cannot be that of two networks: choose one");
+        int err = convert_inside(work, ELC_FOREIGN_DISCRIMINATOR, directory, "discriminator");
+        if (!err)
+            err = convert_inside(work, ELC_FOREIGN_GENERATOR, directory, "generator");
+        return err ? err : elc_fsync_directory(directory);
+    }
+    const bool take_generator =
+        wanted == ELC_CONVERT_GENERATOR || (wanted == ELC_CONVERT_ALL && generator);
+    return convert_network(work, take_generator ? ELC_FOREIGN_GENERATOR : ELC_FOREIGN_DISCRIMINATOR,
+                           directory);
+}
+
+/* ---- the whole ---- */
+
+/* What no network has taken; with a network left out by request, not the other's tensors. */
+static int list_unused(struct work *work) {
+    const struct elc_foreign *foreign = &work->foreign;
+    int err = 0;
+    for (size_t i = 0; !err && i < foreign->n_tensors; i++) {
+        const struct elc_foreign_tensor *tensor = &foreign->tensors[i];
+        const bool other = !tensor->name && work->options->networks != ELC_CONVERT_ALL;
+        if (!work->used[i] && !other && !elc_foreign_is_state(foreign, tensor->stored.name))
+            err = note(&work->conversion->unused, tensor->stored.name);
+    }
+    return err;
+}
+
+static int convert(struct work *work, const char *output, const char *source) {
+    struct elc_staging *staging = NULL;
+    int err = elc_foreign_open(&work->foreign, source);
+    if (err)
+        return err;
+    work->conversion->format = work->foreign.format;
+    work->used = calloc(work->foreign.n_tensors + 1, sizeof *work->used);
+    err = work->used ? read_text(work) : elc_fail_memory(work->foreign.n_tensors);
+    if (!err)
+        err = elc_staging_new(&staging, output);
+    if (!err) {
+        err = convert_networks(work, elc_staging_path(staging));
+        if (err && err != ELC_EIO)
+            err = elc_context(err, "%s", source);
+    }
+    if (!err)
+        err = list_unused(work);
+    if (!err)
+        err = elc_staging_commit(staging);
+    elc_staging_destroy(staging);
+    return err;
+}
+
+int elc_convert(struct elc_conversion *conversion, const char *output, const char *source,
+                const struct elc_convert_options *options) {
+    *conversion = (struct elc_conversion){0};
+    struct work work = {.conversion = conversion, .options = options};
+    int err = convert(&work, output, source);
+    free(work.used);
+    elc_vocab_destroy(work.vocab);
+    elc_foreign_close(&work.foreign);
+    return err;
+}
+
+void elc_conversion_free(struct elc_conversion *conversion) {
+    elc_buffer_free(&conversion->missing);
+    elc_buffer_free(&conversion->unused);
+    elc_buffer_free(&conversion->not_finite);
+}

@@ -1,0 +1,161 @@
+/* What other programs call the tensors of a network, in the names of transformers' ELECTRA classes.
+ *
+ *     Flax          a/kernel [in, out], a/bias; LayerNorm/scale; word_embeddings/embedding
+ *     TensorFlow    a/kernel [in, out], a/bias; LayerNorm/gamma, beta; word_embeddings; layer_N;
+ *                   the generator's under generator/, but for the embeddings that it shares
+ *     PyTorch       BERT's prefix and head; no prefix; LayerNorm.gamma, beta
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "foreign.h"
+
+enum { NAME_BYTES = 1024 };
+
+static bool begins_with(const char *text, const char *start) {
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* ---- parts of names ---- */
+
+/* A name under construction. Too long a one is cut, and then is no tensor of ours. */
+struct name {
+    char text[NAME_BYTES];
+};
+
+/* Puts `to` in the place of the `from` that the name begins with. */
+static bool replace_start(struct name *name, const char *from, const char *to) {
+    if (!begins_with(name->text, from))
+        return false;
+    struct name old = *name;
+    (void)snprintf(name->text, NAME_BYTES, "%s%s", to, old.text + strlen(from));
+    return true;
+}
+
+/* … that it ends in. */
+static bool replace_end(struct name *name, const char *from, const char *to) {
+    if (!ends_with(name->text, from))
+        return false;
+    const size_t kept = strlen(name->text) - strlen(from);
+    (void)snprintf(name->text + kept, NAME_BYTES - kept, "%s", to);
+    return true;
+}
+
+static void use_points(struct name *name) {
+    for (char *at = name->text; *at; at++)
+        if (*at == '/')
+            *at = '.';
+}
+
+/* "layer_7" is "layer.7". */
+static void split_layer(struct name *name) {
+    char *at = strstr(name->text, ".layer_");
+    if (at)
+        at[strlen(".layer")] = '.';
+}
+
+/* ---- the formats ---- */
+
+static void from_flax(struct name *name, bool *transposed) {
+    use_points(name);
+    replace_start(name, "params.", "");
+    *transposed = replace_end(name, ".kernel", ".weight");
+    if (!*transposed && !replace_end(name, ".scale", ".weight"))
+        replace_end(name, ".embedding", ".weight");
+}
+
+/* False: it is the other network's. */
+static bool from_tensorflow(struct name *name, bool *transposed, enum elc_foreign_network network,
+                            bool own_layers, bool own_embeddings) {
+    if (network == ELC_FOREIGN_GENERATOR) {
+        const bool own = begins_with(name->text, "electra/embeddings/") ? !own_embeddings
+                         : begins_with(name->text, "electra/")          ? !own_layers
+                                                                        : true;
+        if (!own || begins_with(name->text, "discriminator_predictions/"))
+            return false;
+        replace_start(name, "generator/", "electra/");
+        replace_start(name, "generator_predictions/output_bias", "generator_lm_head/bias");
+    } else if (begins_with(name->text, "generator")) {
+        return false;
+    }
+    use_points(name);
+    split_layer(name);
+    replace_start(name, "discriminator_predictions.dense_1.",
+                  "discriminator_predictions.dense_prediction.");
+    *transposed = replace_end(name, ".kernel", ".weight");
+    if (ends_with(name->text, "_embeddings"))
+        replace_end(name, "_embeddings", "_embeddings.weight");
+    return true;
+}
+
+/* BERT's names, and names without the encoder's prefix. */
+static void from_bert(struct name *name) {
+    static const char *const starts[][2] = {
+        {"bert.", "electra."},
+        {"embeddings.", "electra.embeddings."},
+        {"embeddings_project.", "electra.embeddings_project."},
+        {"encoder.", "electra.encoder."},
+        {"cls.predictions.transform.", "generator_predictions."},
+        {"cls.predictions.bias", "generator_lm_head.bias"},
+        {"cls.predictions.output_bias", "generator_lm_head.bias"},
+        {"cls.predictions.decoder.", "generator_lm_head."},
+    };
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (replace_start(name, starts[i][0], starts[i][1]))
+            break;
+    if (!replace_end(name, "LayerNorm.gamma", "LayerNorm.weight"))
+        replace_end(name, "LayerNorm.beta", "LayerNorm.bias");
+}
+
+/* ---- a checkpoint's ---- */
+
+static bool any_begins_with(const struct elc_foreign *foreign, const char *start) {
+    for (size_t i = 0; i < foreign->n_tensors; i++)
+        if (begins_with(foreign->tensors[i].stored.name, start))
+            return true;
+    return false;
+}
+
+bool elc_foreign_has(const struct elc_foreign *foreign, enum elc_foreign_network network) {
+    if (foreign->format != ELC_FORMAT_TENSORFLOW)
+        return false;
+    return any_begins_with(foreign, network == ELC_FOREIGN_GENERATOR
+                                        ? "generator_predictions/"
+                                        : "discriminator_predictions/");
+}
+
+bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name) {
+    if (foreign->format == ELC_FORMAT_TENSORFLOW)
+        return ends_with(name, "/adam_m") || ends_with(name, "/adam_v") ||
+               strcmp(name, "global_step") == 0;
+    return ends_with(name, "embeddings.position_ids") || ends_with(name, "embeddings/position_ids");
+}
+
+int elc_foreign_rename(struct elc_foreign *foreign, enum elc_foreign_network network) {
+    const bool own_layers = any_begins_with(foreign, "generator/encoder/");
+    const bool own_embeddings = any_begins_with(foreign, "generator/embeddings/");
+    for (size_t i = 0; i < foreign->n_tensors; i++) {
+        struct elc_foreign_tensor *tensor = &foreign->tensors[i];
+        struct name name;
+        bool ours = !elc_foreign_is_state(foreign, tensor->stored.name);
+        tensor->name = NULL;
+        tensor->transposed = false;
+        (void)snprintf(name.text, NAME_BYTES, "%s", tensor->stored.name);
+        if (foreign->format == ELC_FORMAT_FLAX)
+            from_flax(&name, &tensor->transposed);
+        else if (ours && foreign->format == ELC_FORMAT_TENSORFLOW)
+            ours = from_tensorflow(&name, &tensor->transposed, network, own_layers, own_embeddings);
+        if (!ours)
+            continue;
+        from_bert(&name);
+        tensor->name = elc_arena_text(&foreign->arena, name.text, strlen(name.text));
+        if (!tensor->name)
+            return ELC_ENOMEM;
+    }
+    return 0;
+}
