@@ -30,14 +30,13 @@ PKG_CONFIG ?= pkg-config
 export CC PKG_CONFIG
 first_module = $(firstword $(foreach m,$(1),$(shell $(PKG_CONFIG) --exists $(m) 2>/dev/null && echo $(m))))
 MSGPACK := $(call first_module,msgpack-c msgpack)
-BLAS    := $(call first_module,openblas cblas blas)
 PCRE2   := $(call first_module,libpcre2-8)
 UTF8PROC := $(call first_module,libutf8proc utf8proc)
 JANSSON := $(call first_module,jansson)
 XXHASH  := $(call first_module,libxxhash)
-MODULES := $(MSGPACK) $(BLAS) $(PCRE2) $(UTF8PROC) $(JANSSON) $(XXHASH)
+MODULES := $(MSGPACK) $(PCRE2) $(UTF8PROC) $(JANSSON) $(XXHASH)
 PKG_CFLAGS := $(if $(MODULES),$(shell $(PKG_CONFIG) --cflags $(MODULES) 2>/dev/null))
-FALLBACK_LIBS := $(if $(MSGPACK),,-lmsgpackc) $(if $(BLAS),,-lopenblas) $(if $(PCRE2),,-lpcre2-8) \
+FALLBACK_LIBS := $(if $(MSGPACK),,-lmsgpackc) $(if $(PCRE2),,-lpcre2-8) \
 	$(if $(UTF8PROC),,-lutf8proc) $(if $(JANSSON),,-ljansson) $(if $(XXHASH),,-lxxhash)
 PKG_LIBS := $(if $(MODULES),$(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/null)) $(FALLBACK_LIBS)
 

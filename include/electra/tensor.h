@@ -24,22 +24,38 @@ typedef double elc_float;
 typedef float elc_float;
 #endif
 
-/* ---- matrix products (gemm.c: the one place that knows of BLAS) ---- */
+/* ---- matrix products (product.c) ----
+ *
+ * Each number of a product is the sum of chains of 256 multiply-adds, in the order of k: its bits
+ * depend on its row of A and its column of B alone, not on its place, on other rows or columns or
+ * their number, nor on the machine, as long as that has fused multiply-adds. All run in the calling
+ * thread. */
 
 enum elc_transpose { ELC_PLAIN, ELC_TRANSPOSED };
 
-/* C[m, n] = alpha·A·B + beta·C, where A is [m, k] and B is [k, n] after the transpositions asked
- * for. Runs in the calling thread, and keeps the BLAS library from starting threads of its own;
- * beta 0 never reads C. */
+/* C[m, n] = A·B, or with `add` C + A·B, where A is [m, k] and B is [k, n] after the transpositions
+ * asked for. Without `add` C is not read. */
 void elc_gemm(enum elc_transpose transpose_a, enum elc_transpose transpose_b, size_t m, size_t n,
-              size_t k, elc_float alpha, const elc_float *a, size_t lda, const elc_float *b,
-              size_t ldb, elc_float beta, elc_float *c, size_t ldc);
+              size_t k, const elc_float *a, size_t lda, const elc_float *b, size_t ldb, bool add,
+              elc_float *c, size_t ldc);
 
-/* y = x·Wᵀ + b for rows of x [n_rows, n_in], W [n_out, n_in], b [n_out] or NULL (linear.c). The
- * bits of a row of y depend on that row of x alone, not on its place, the other rows or their
- * number. */
+/* y = x·Wᵀ + b for rows of x [n_rows, n_in], W [n_out, n_in], b [n_out] or NULL. */
 void elc_linear(elc_float *y, size_t ld_y, const elc_float *x, size_t ld_x, const elc_float *weight,
                 size_t ld_weight, const elc_float *bias, size_t n_rows, size_t n_out, size_t n_in);
+
+/* What both do first is copy B into panels of ELC_PANEL columns, side by side in the order in which
+ * the product wants them. Whoever multiplies few rows by the same B again and again does so once:
+ * B [k, n] after the transposition into `packed`, elc_packed_size(n, k) numbers. */
+enum { ELC_PANEL = 16 };
+static inline size_t elc_packed_size(size_t n, size_t k) {
+    return (n + ELC_PANEL - 1) / ELC_PANEL * ELC_PANEL * k;
+}
+void elc_pack(elc_float *packed, enum elc_transpose transpose_b, size_t n, size_t k,
+              const elc_float *b, size_t ldb);
+/* C[m, n] = A·B + bias [n] (NULL: none), or with `add`, and no bias, C + A·B. */
+void elc_multiply_packed(elc_float *c, size_t ldc, const elc_float *a, size_t lda,
+                         const elc_float *packed, const elc_float *bias, bool add, size_t m,
+                         size_t n, size_t k);
 
 /* ---- functions of one variable, over arrays (vector.c) ----
  *

@@ -13,7 +13,7 @@
 #include "electra/nn.h"
 
 /* Rows of a tile: in the forward pass as many as leave two rows-by-F matrices in cache, backward as
- * many as BLAS needs to be at its best. */
+ * many as repay the packing of weights. */
 enum { ELC_FORWARD_ROWS = 48, ELC_BACKWARD_ROWS = 96 };
 
 /* Which network a random number belongs to. */
@@ -108,10 +108,10 @@ static inline struct elc_tile elc_tile(size_t item, size_t n_rows, size_t tile_r
     return (struct elc_tile){first, n_rows - first < tile_rows ? n_rows - first : tile_rows};
 }
 
-/* d_x[n, n_in] = d_y[n, n_out]·W + beta·d_x for n rows. */
+/* d_x[n, n_in] = d_y[n, n_out]·W, or with `add` d_x + d_y·W, for n rows. */
 void elc_rows_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
                        const elc_float *weight, size_t n, size_t n_out, size_t n_in,
-                       elc_float beta);
+                       bool add);
 
 /* The dropout of rows at one site, asked for in ascending order. */
 struct elc_row_dropout {

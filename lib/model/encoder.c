@@ -6,9 +6,8 @@
 /* ---- what forward and backward share ---- */
 
 void elc_rows_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
-                       const elc_float *weight, size_t n, size_t n_out, size_t n_in,
-                       elc_float beta) {
-    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, n_in, n_out, 1, d_y, ld_y, weight, n_in, beta, d_x, ld_x);
+                       const elc_float *weight, size_t n, size_t n_out, size_t n_in, bool add) {
+    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, n_in, n_out, d_y, ld_y, weight, n_in, add, d_x, ld_x);
 }
 
 /* The text that a row belongs to. */

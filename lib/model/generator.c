@@ -10,7 +10,7 @@ enum {
     CHUNK = 192,       /* rows whose logits are there at one time */
     VOCAB_TILE = 1024, /* columns of logits that a thread computes at a time */
     ROWS_AT_ONCE = 8,  /* rows of cross-entropy, likewise */
-    D_OUT_ROWS = 32,   /* rows of the product back from the vocabulary */
+    D_OUT_ROWS = 96,   /* rows of the product back from the vocabulary */
 };
 
 /* Whatever hidden_act says, as in transformers. */
@@ -183,8 +183,8 @@ static int vocab_backward_rows(void *context, size_t item, int worker) {
     const size_t e = weights->config.embedding_size, v = weights->config.vocab_size;
     const size_t first = item * D_OUT_ROWS;
     const size_t n = head->n - first < D_OUT_ROWS ? head->n - first : D_OUT_ROWS;
-    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, e, v, 1, memory->logits + first * v, v,
-             weights->embeddings.word, e, 0, memory->d_out + (head->first + first) * e, e);
+    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, e, v, memory->logits + first * v, v,
+             weights->embeddings.word, e, false, memory->d_out + (head->first + first) * e, e);
     return 0;
 }
 

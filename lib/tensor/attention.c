@@ -58,7 +58,7 @@ void elc_attention_forward(elc_float *context, elc_float *log_sum, const struct 
             }
         }
         elc_float *out = context + first * a->ld_context;
-        elc_gemm(ELC_PLAIN, ELC_PLAIN, m, a->d, n, 1, s.scores, s.ld, a->value, a->ld, 0, out,
+        elc_gemm(ELC_PLAIN, ELC_PLAIN, m, a->d, n, s.scores, s.ld, a->value, a->ld, false, out,
                  a->ld_context);
         for (size_t i = 0; i < m; i++)
             scale_by(out + i * a->ld_context, 1 / sums[i], a->d);
@@ -87,12 +87,12 @@ void elc_attention_backward(elc_float *d_query, elc_float *d_key, elc_float *d_v
         s.factors[j] = 1;
     for (size_t first = 0; first < n; first += ELC_ATTENTION_ROWS) {
         const size_t m = block_rows(n, first);
-        const elc_float add = first > 0; /* the first block sets, the others add */
+        const bool add = first > 0; /* the first block sets, the others add */
         const elc_float *d_out = d_context + first * a->ld_context;
         const elc_float *out = context + first * a->ld_context;
         block_scores(&s, a, first, m);
-        elc_gemm(ELC_PLAIN, ELC_TRANSPOSED, m, n, a->d, 1, d_out, a->ld_context, a->value, a->ld, 0,
-                 s.d_scores, s.ld);
+        elc_gemm(ELC_PLAIN, ELC_TRANSPOSED, m, n, a->d, d_out, a->ld_context, a->value, a->ld,
+                 false, s.d_scores, s.ld);
         for (size_t i = 0; i < m; i++) {
             elc_float *row = s.scores + i * s.ld;
             elc_exp_sum(row, row, n, scale, log_sum[first + i]);
@@ -101,11 +101,11 @@ void elc_attention_backward(elc_float *d_query, elc_float *d_key, elc_float *d_v
             elc_float along = elc_dot(d_out + i * a->ld_context, out + i * a->ld_context, a->d);
             softmax_backward(row, s.d_scores + i * s.ld, s.factors, along, scale, n);
         }
-        elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n, a->d, m, 1, s.scores, s.ld, d_out, a->ld_context,
-                 add, d_value, a->ld);
-        elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n, a->d, m, 1, s.d_scores, s.ld,
-                 a->query + first * a->ld, a->ld, add, d_key, a->ld);
-        elc_gemm(ELC_PLAIN, ELC_PLAIN, m, a->d, n, 1, s.d_scores, s.ld, a->key, a->ld, 0,
+        elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n, a->d, m, s.scores, s.ld, d_out, a->ld_context, add,
+                 d_value, a->ld);
+        elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n, a->d, m, s.d_scores, s.ld, a->query + first * a->ld,
+                 a->ld, add, d_key, a->ld);
+        elc_gemm(ELC_PLAIN, ELC_PLAIN, m, a->d, n, s.d_scores, s.ld, a->key, a->ld, false,
                  d_query + first * a->ld, a->ld);
     }
 }

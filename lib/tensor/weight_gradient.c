@@ -2,7 +2,7 @@
 #include "electra/nn.h"
 #include "simd.h"
 
-enum { TILE = 256 }; /* a product of 256 × 256 by thousands of tokens is near BLAS's best */
+enum { TILE = 256 };
 
 static size_t tiles_of(size_t n) {
     return (n + TILE - 1) / TILE;
@@ -33,8 +33,8 @@ void elc_weight_gradient_tile(const struct elc_weight_gradient *g, size_t tile) 
     const size_t in = tile % tiles_of(g->n_in) * TILE;
     const size_t n_out = g->n_out - out < TILE ? g->n_out - out : TILE;
     const size_t n_in = g->n_in - in < TILE ? g->n_in - in : TILE;
-    elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n_out, n_in, g->n_rows, 1, g->d_y + out, g->ld_d_y,
-             g->x + in, g->ld_x, 1, g->d_weight + out * g->n_in + in, g->n_in);
+    elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n_out, n_in, g->n_rows, g->d_y + out, g->ld_d_y, g->x + in,
+             g->ld_x, true, g->d_weight + out * g->n_in + in, g->n_in);
     if (g->d_bias && in == 0)
         add_column_sums(g->d_bias + out, g->d_y + out, g->ld_d_y, g->n_rows, n_out);
 }

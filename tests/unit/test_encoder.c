@@ -1,7 +1,5 @@
-/* A text's results have the same bits whatever its neighbours, its place among them, and the team.
- *
- * That holds for every kernel that OpenBLAS may choose: run with OPENBLAS_CORETYPE=Haswell,
- * SkylakeX, Zen, Sandybridge, Prescott to see others than this machine's. */
+/* A text's results have the same bits whatever its neighbours, its place among them, and the
+ * team. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -74,6 +74,56 @@ static void linear_has_no_neighbours(void **state) {
     }
 }
 
+/* However the operands lie in memory, and packed or not: the same bits, and near the true value.
+ * Sizes about those at which products are cut: 16 columns, 256 of k, 264 rows of a transposed A. */
+static void products_of_all_kinds(void **state) {
+    (void)state;
+    enum { M = 270, N = 35, K = 517 };
+    const size_t sizes[][3] = {{1, 1, 1},   {5, 16, 256}, {6, 32, 257}, {13, 17, 0},
+                               {24, 31, 3}, {264, 16, 9}, {M, N, K},    {12, 1, 512}};
+    static elc_float a[M * K], ta[K * M], b[K * N], tb[N * K], packed[(N + 15) / 16 * 16 * K];
+    static elc_float start[M * N], c[M * N], again[M * N], bias[N];
+    fill(bias, N, 8);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const size_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2], bytes = m * n * sizeof *c;
+        fill(a, m * k, 6);
+        fill(b, k * n, 7);
+        fill(start, m * n, 9);
+        for (size_t row = 0; row < m; row++)
+            for (size_t j = 0; j < k; j++)
+                ta[j * m + row] = a[row * k + j];
+        for (size_t j = 0; j < k; j++)
+            for (size_t column = 0; column < n; column++)
+                tb[column * k + j] = b[j * n + column];
+        for (int add = 0; add < 2; add++) {
+            memcpy(c, start, bytes);
+            elc_gemm(ELC_PLAIN, ELC_PLAIN, m, n, k, a, k, b, n, add, c, n);
+            for (size_t row = 0; row < m; row++)
+                for (size_t column = 0; column < n; column++) {
+                    double expected = add ? (double)start[row * n + column] : 0;
+                    for (size_t j = 0; j < k; j++)
+                        expected += (double)a[row * k + j] * (double)b[j * n + column];
+                    assert_true(fabs((double)c[row * n + column] - expected) < 2e-5);
+                }
+            for (int kind = 1; kind < 4; kind++) {
+                const enum elc_transpose t_a = kind & 1 ? ELC_TRANSPOSED : ELC_PLAIN;
+                const enum elc_transpose t_b = kind & 2 ? ELC_TRANSPOSED : ELC_PLAIN;
+                memcpy(again, start, bytes);
+                elc_gemm(t_a, t_b, m, n, k, kind & 1 ? ta : a, kind & 1 ? m : k, kind & 2 ? tb : b,
+                         kind & 2 ? k : n, add, again, n);
+                assert_memory_equal(again, c, bytes);
+                elc_pack(packed, t_b, n, k, kind & 2 ? tb : b, kind & 2 ? k : n);
+                memcpy(again, start, bytes);
+                elc_multiply_packed(again, n, a, k, packed, NULL, add, m, n, k);
+                assert_memory_equal(again, c, bytes);
+            }
+        }
+        elc_linear(c, n, a, k, tb, k, bias, m, n, k);
+        elc_multiply_packed(again, n, a, k, packed, bias, false, m, n, k);
+        assert_memory_equal(again, c, bytes);
+    }
+}
+
 /* ---- functions ---- */
 
 static double gelu(double x) {
@@ -309,6 +359,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_of_any_size),
         cmocka_unit_test(linear_has_no_neighbours),
+        cmocka_unit_test(products_of_all_kinds),
         cmocka_unit_test(activations_are_exact),
         cmocka_unit_test(exp_is_exact),
         cmocka_unit_test(extremes),
