@@ -39,6 +39,7 @@ examples() {
 @test "electra-corrupt(1)" { examples electra-corrupt.1; }
 @test "electra-train(1)" { examples electra-train.1; }
 @test "electra-score(1)" { examples electra-score.1; }
+@test "electra-eval(1)" { examples electra-eval.1; }
 @test "electra-view(1)" { examples electra-view.1; }
 @test "electra-stream(5)" { examples electra-stream.5; }
 @test "electra-model(1)" { examples electra-model.1; }
