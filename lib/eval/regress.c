@@ -33,7 +33,9 @@ struct state {
 static int take_gold(double *number, const json_t *gold) {
     if (!json_is_string(gold))
         return elc_eval_number(number, gold, "gold");
-    return elc_parse_real(number, json_string_value(gold), -DBL_MAX, DBL_MAX);
+    return elc_parse_real(number, json_string_value(gold), -DBL_MAX, DBL_MAX) < 0
+               ? elc_fail(ELC_EFORMAT, "gold: %s", elc_error())
+               : 0;
 }
 
 static size_t width_of(const json_t *value) {
