@@ -56,13 +56,9 @@ static inline void narrow(struct elc_buffer *bytes, const uint32_t *numbers, siz
                           unsigned width) {
     uint8_t *to = bytes->data + bytes->len;
     for (size_t i = 0; i < n; i++, to += width) {
-        to[0] = (uint8_t)numbers[i];
-        if (width > 1)
-            to[1] = (uint8_t)(numbers[i] >> 8);
-        if (width > 2) {
-            to[2] = (uint8_t)(numbers[i] >> 16);
-            to[3] = (uint8_t)(numbers[i] >> 24);
-        }
+        uint8_t number[4] = {(uint8_t)numbers[i], (uint8_t)(numbers[i] >> 8),
+                             (uint8_t)(numbers[i] >> 16), (uint8_t)(numbers[i] >> 24)};
+        memcpy(to, number, width);
     }
     bytes->len += n * width;
 }

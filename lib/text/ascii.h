@@ -12,10 +12,11 @@
 
 enum { ASCII_WORD_BYTES = 16 /* the longest word that is read this way */ };
 
-/* A lower-cased word as two numbers: its bytes, the first one lowest, and zeros. */
+/* A word, lower-cased or as it is, as two numbers: its bytes, the first one lowest, and zeros. */
 struct ascii_word {
     uint64_t low, high;
     unsigned len;
+    uint32_t start; /* in the text; the reader's */
 };
 
 static inline uint64_t little_endian(uint64_t x) {
@@ -48,27 +49,29 @@ static inline uint64_t ascii_run(uint64_t bytes, bool lower, unsigned *n) {
     return others ? bytes & (((others & (0 - others)) - 1) >> 7) : bytes;
 }
 
-/* The letters and digits at `text`, of which ASCII_WORD_BYTES bytes can be read; if all of them
- * are, more may follow. */
-static inline struct ascii_word ascii_word_read(const char *text, bool lower) {
-    struct ascii_word word = {0};
-    uint64_t bytes;
-    unsigned more;
-    memcpy(&bytes, text, sizeof bytes);
-    word.low = ascii_run(little_endian(bytes), lower, &word.len);
-    if (word.len == sizeof bytes) {
-        memcpy(&bytes, text + sizeof bytes, sizeof bytes);
-        word.high = ascii_run(little_endian(bytes), lower, &more);
-        word.len += more;
+/* Reads the letters and digits at `text`, of which ASCII_WORD_BYTES bytes can be read; if all of
+ * them are, more may follow. Returns how many. */
+static inline unsigned ascii_word_read(struct ascii_word *word, const char *text, bool lower) {
+    uint64_t low, high = 0;
+    unsigned n, more = 0;
+    memcpy(&low, text, sizeof low);
+    low = ascii_run(little_endian(low), lower, &n);
+    if (n == sizeof low) {
+        memcpy(&high, text + sizeof low, sizeof high);
+        high = ascii_run(little_endian(high), lower, &more);
     }
-    return word;
+    word->low = low;
+    word->high = high;
+    word->len = n + more;
+    return n + more;
 }
 
 /* The same where only `len` bytes can be read. */
-static inline struct ascii_word ascii_word_read_last(const char *text, size_t len, bool lower) {
+static inline unsigned ascii_word_read_last(struct ascii_word *word, const char *text, size_t len,
+                                            bool lower) {
     char bytes[ASCII_WORD_BYTES] = {0};
     memcpy(bytes, text, len);
-    return ascii_word_read(bytes, lower);
+    return ascii_word_read(word, bytes, lower);
 }
 
 /* Writes the word's bytes, ASCII_WORD_BYTES with the zeros behind it. */

@@ -160,9 +160,13 @@ static int fill(struct elc_lines *lines, struct elc_chunk *chunk) {
 
 static size_t count_lines(const struct elc_buffer *text) {
     size_t n = 0;
-    for (size_t i = 0; i < text->len; i++)
-        n += text->data[i] == '\n';
-    return n + (text->len > 0 && text->data[text->len - 1] != '\n');
+    const uint8_t *at = text->data, *end = at + text->len;
+    while (at < end) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        at = newline ? newline + 1 : end;
+        n++;
+    }
+    return n;
 }
 
 int elc_lines_next(struct elc_lines *lines, struct elc_chunk *chunk) {

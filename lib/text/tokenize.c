@@ -15,8 +15,10 @@ struct elc_tokenizer {
     char *pattern_text;      /* what options.pattern is a copy of */
     struct pattern *pattern; /* NULL: BERT's rules */
     uint32_t unk;
-    size_t longest;          /* bytes of the longest token, without its "##" */
-    uint32_t ascii_ids[128]; /* of the tokens of one character, or [UNK] */
+    /* For each beginning of a token, of three bytes, hashed: how long the tokens are that begin so,
+     * without their "##". Bit n - 1: n bytes; the last one: as many or more. */
+    uint64_t *lengths;
+    size_t longest; /* bytes of any token */
     struct special specials[N_SPECIALS];
 };
 
@@ -26,7 +28,7 @@ struct scratch {
     struct char_table table;
     struct word_reader reader;
     struct word word;
-    struct cached_word *cache; /* CACHED_WORDS of them */
+    struct cache_set *cache; /* CACHE_SETS of them */
     /* For patterns: a stretch of the text up to the next special token, and that token. */
     struct normalized stretch;
     struct pattern_walk walk;
@@ -36,16 +38,32 @@ struct scratch {
 
 /* ---- making a tokenizer ---- */
 
-static size_t longest_token(const struct elc_vocab *vocab) {
-    size_t longest = 0, len;
+enum { BEGINNING_BYTES = 3, BEGINNING_BITS = 14, LENGTH_BITS = 64 };
+
+/* The place in `lengths` of tokens that begin with these three bytes, inside a word or not. */
+static inline size_t beginning(const char *bytes, bool inside) {
+    const uint8_t *b = (const uint8_t *)bytes;
+    uint32_t key =
+        (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)inside << 24;
+    return key * UINT32_C(0x9E3779B1) >> (32 - BEGINNING_BITS);
+}
+
+static int find_lengths(struct elc_tokenizer *made, const struct elc_vocab *vocab) {
+    made->lengths = calloc(1 << BEGINNING_BITS, sizeof *made->lengths);
+    if (!made->lengths)
+        return elc_fail_memory(sizeof *made->lengths << BEGINNING_BITS);
     const char *token;
+    size_t len;
     for (uint32_t id = 0; (token = elc_vocab_token(vocab, id, &len)); id++) {
-        if (len > 2 && memcmp(token, "##", 2) == 0)
-            len -= 2;
-        if (len > longest)
-            longest = len;
+        bool inside = len > 2 && memcmp(token, "##", 2) == 0;
+        token += inside ? 2 : 0;
+        len -= inside ? 2 : 0;
+        made->longest = len > made->longest ? len : made->longest;
+        if (len >= BEGINNING_BYTES)
+            made->lengths[beginning(token, inside)] |=
+                UINT64_C(1) << (len < LENGTH_BITS ? len - 1 : LENGTH_BITS - 1);
     }
-    return longest;
+    return 0;
 }
 
 static int check_options(const struct elc_tokenizer_options *options) {
@@ -86,15 +104,13 @@ static int make_rules(struct elc_tokenizer *made) {
     return pattern_new(&made->pattern, made->pattern_text);
 }
 
-static void use_vocab(struct elc_tokenizer *made, const struct elc_vocab *vocab) {
+static int use_vocab(struct elc_tokenizer *made, const struct elc_vocab *vocab) {
+    find_specials(made->specials, vocab);
+    if (!vocab)
+        return 0;
     made->vocab = vocab;
     made->unk = elc_vocab_id(vocab)->unk;
-    made->longest = longest_token(vocab);
-    for (int c = 0; c < 128; c++) {
-        const char text[] = {(char)c};
-        uint32_t id = elc_vocab_lookup(vocab, text, 1);
-        made->ascii_ids[c] = id == ELC_NO_TOKEN ? made->unk : id;
-    }
+    return find_lengths(made, vocab);
 }
 
 int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *vocab,
@@ -108,13 +124,12 @@ int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *
         return elc_fail_memory(sizeof *made);
     settle_options(&made->options, options);
     rc = make_rules(made);
+    if (rc == 0)
+        rc = use_vocab(made, vocab);
     if (rc < 0) {
         elc_tokenizer_destroy(made);
         return rc;
     }
-    if (vocab)
-        use_vocab(made, vocab);
-    find_specials(made->specials, vocab);
     *tokenizer = made;
     return 0;
 }
@@ -125,6 +140,7 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer) {
     char_rules_destroy(tokenizer->rules);
     pattern_destroy(tokenizer->pattern);
     free(tokenizer->pattern_text);
+    free(tokenizer->lengths);
     free(tokenizer);
 }
 
@@ -154,11 +170,11 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
 
 static struct scratch *scratch_new(const struct elc_tokenizer *tokenizer) {
     struct scratch *scratch = calloc(1, sizeof *scratch);
-    struct cached_word *cache = calloc(CACHED_WORDS, sizeof *cache);
+    struct cache_set *cache = calloc(CACHE_SETS, sizeof *cache);
     if (!scratch || !cache) {
         free(scratch);
         free(cache);
-        (void)elc_fail_memory(CACHED_WORDS * sizeof *cache);
+        (void)elc_fail_memory(CACHE_SETS * sizeof *cache);
         return NULL;
     }
     scratch->owner = tokenizer;
@@ -206,9 +222,9 @@ void elc_encoding_free(struct elc_encoding *encoding) {
     *encoding = (struct elc_encoding){0};
 }
 
-/* Makes room for the tokens of one more word. */
-static int reserve(struct elc_encoding *encoding) {
-    size_t needed = encoding->n + WORD_CHARS_LIMIT;
+/* Makes room for more tokens. */
+static int reserve(struct elc_encoding *encoding, size_t n) {
+    size_t needed = encoding->n + n;
     if (needed <= encoding->capacity)
         return 0;
     size_t capacity = encoding->capacity;
@@ -232,22 +248,35 @@ static void add_token(struct elc_encoding *encoding, uint32_t id, uint32_t start
     encoding->words[i] = word;
 }
 
-/* The longest token that word->bytes goes on with at `at`: its id, and its end as `*end`. */
+/* The longest token that word->bytes goes on with at `at`: its id, and its end as `*end`. No token
+ * ends inside a character, because both are valid UTF-8. */
 static uint32_t longest_match(const struct elc_tokenizer *tokenizer, struct word *word, size_t at,
                               size_t *end) {
-    size_t stop = word->len - at > tokenizer->longest ? at + tokenizer->longest : word->len;
+    const struct elc_vocab *vocab = tokenizer->vocab;
     char *piece = word_bytes(word) + at;
-    size_t prefix = at > 0 ? 2 : 0;
+    size_t left = word->len - at, prefix = at > 0 ? 2 : 0;
+    uint64_t lengths = 3; /* of one byte and two there are few */
+    if (left >= BEGINNING_BYTES)
+        lengths |= tokenizer->lengths[beginning(piece, at > 0)];
     if (prefix) /* over what has been matched already */
         memcpy(piece - 2, "##", 2);
-    for (; stop > at; stop--) {
-        if (stop < word->len && ((uint8_t)word_bytes(word)[stop] & 0xC0) == 0x80)
-            continue; /* not between characters */
-        uint32_t id = elc_vocab_lookup(tokenizer->vocab, piece - prefix, stop - at + prefix);
-        if (id != ELC_NO_TOKEN) {
-            *end = stop;
-            return id;
+    if (left >= LENGTH_BITS && lengths >> (LENGTH_BITS - 1)) {
+        for (size_t n = left < tokenizer->longest ? left : tokenizer->longest; n >= LENGTH_BITS;
+             n--) {
+            uint32_t id = elc_vocab_lookup(vocab, piece - prefix, n + prefix);
+            *end = at + n;
+            if (id != ELC_NO_TOKEN)
+                return id;
         }
+    }
+    lengths &= left < LENGTH_BITS ? (UINT64_C(1) << left) - 1 : UINT64_MAX >> 1;
+    while (lengths != 0) {
+        size_t n = LENGTH_BITS - (size_t)__builtin_clzll(lengths);
+        uint32_t id = elc_vocab_lookup(vocab, piece - prefix, n + prefix);
+        *end = at + n;
+        if (id != ELC_NO_TOKEN)
+            return id;
+        lengths ^= UINT64_C(1) << (n - 1);
     }
     return ELC_NO_TOKEN;
 }
@@ -297,7 +326,7 @@ static inline void cut(struct target *target) {
 /* Adds the tokens of the word in scratch. */
 static int encode_word(struct target *target) {
     struct word *word = &target->scratch->word;
-    int rc = reserve(target->encoding);
+    int rc = reserve(target->encoding, WORD_CHARS_LIMIT);
     if (rc < 0)
         return rc;
     if (word->special != ELC_NO_TOKEN)
@@ -308,36 +337,9 @@ static int encode_word(struct target *target) {
     return 0;
 }
 
-/* Puts an ASCII word's tokens into its slot of the cache; leaves the slot free for one with too
- * many. They also go behind the encoding, where there is room for them. */
-static void fill_cache(struct target *target, struct cached_word *slot,
-                       const struct ascii_word *ascii) {
-    struct elc_encoding *encoding = target->encoding;
-    struct word *word = &target->scratch->word;
-    size_t first = encoding->n;
-    ascii_word_write(word_bytes(word), ascii);
-    word->len = word->n_chars = ascii->len;
-    word->aligned = true;
-    word->start = 0;
-    word->end = ascii->len;
-    add_word(target->tokenizer, encoding, word, 0);
-    size_t n = encoding->n - first;
-    *slot = (struct cached_word){.low = ascii->low, .high = ascii->high};
-    for (size_t i = 0; i < n && n <= CACHED_PIECES; i++) {
-        slot->ids[i] = encoding->ids[first + i];
-        slot->ends[i] = (uint8_t)encoding->ends[first + i];
-    }
-    slot->n = (uint8_t)(n <= CACHED_PIECES ? n : 0);
-    encoding->n = first;
-}
+/* ---- short words of ASCII ---- */
 
-static inline void add_cached(struct elc_encoding *encoding, const struct cached_word *cached,
-                              uint32_t start, uint32_t word) {
-    add_token(encoding, cached->ids[0], start, start + cached->ends[0], word);
-    for (int i = 1; i < cached->n; i++)
-        add_token(encoding, cached->ids[i], start + cached->ends[i - 1], start + cached->ends[i],
-                  word);
-}
+enum { BATCH_WORDS = 32 };
 
 /* Whether a word ends before the byte at `at`, so that it is all of ASCII. */
 static inline bool is_boundary(const struct word_reader *reader, size_t at) {
@@ -347,48 +349,99 @@ static inline bool is_boundary(const struct word_reader *reader, size_t at) {
     return kind == CHAR_SPACE || kind == CHAR_ALONE;
 }
 
-/* Takes short words of ASCII, punctuation and white space for as long as the text consists of
- * them. What stops it is left to the reader. */
-static int encode_ascii(struct target *target) {
-    struct word_reader *reader = &target->scratch->reader;
-    struct elc_encoding *encoding = target->encoding;
-    bool lower = !target->tokenizer->options.cased;
-    size_t at = reader->position;
-    int rc = 0;
-    while (at < reader->len) {
+/* Reads the next short words of ASCII, punctuation among them, for as long as the text consists of
+ * nothing else and there is room for them. Returns how many. Memory is told already which lines of
+ * the cache will be wanted. */
+static size_t read_ascii(struct word_reader *reader, bool lower, struct cache_set *cache,
+                         struct ascii_word words[BATCH_WORDS]) {
+    size_t n = 0, at = reader->position;
+    while (n < BATCH_WORDS && at < reader->len) {
         uint8_t c = (uint8_t)reader->text[at], kind = reader->kinds[c];
+        size_t left = reader->len - at;
+        struct ascii_word *word = &words[n];
+        unsigned len = 1;
         if (kind == CHAR_SPACE) {
             at++;
             continue;
         }
-        if (encoding->capacity - encoding->n < WORD_CHARS_LIMIT && (rc = reserve(encoding)) < 0)
-            break;
-        if (kind == CHAR_ALONE && c != '[') {
-            add_token(encoding, target->tokenizer->ascii_ids[c], (uint32_t)at, (uint32_t)at + 1,
-                      target->word++);
-            at++;
-        } else if (kind == CHAR_LETTER) {
-            size_t left = reader->len - at;
-            struct ascii_word word = left >= ASCII_WORD_BYTES
-                                         ? ascii_word_read(reader->text + at, lower)
-                                         : ascii_word_read_last(reader->text + at, left, lower);
-            if (word.len == 0 || !is_boundary(reader, at + word.len))
+        if (kind == CHAR_LETTER) {
+            len = left >= ASCII_WORD_BYTES
+                      ? ascii_word_read(word, reader->text + at, lower)
+                      : ascii_word_read_last(word, reader->text + at, left, lower);
+            if (len == 0 || !is_boundary(reader, at + len))
                 break;
-            struct cached_word *slot = &target->scratch->cache[cached_word_slot(&word)];
-            if (slot->low != word.low || slot->high != word.high || slot->n == 0)
-                fill_cache(target, slot, &word);
-            if (slot->n == 0)
-                break;
-            add_cached(encoding, slot, (uint32_t)at, target->word++);
-            at += word.len;
+        } else if (kind == CHAR_ALONE && c != '[') { /* which a special token may begin with */
+            word->low = c;
+            word->high = 0;
+            word->len = 1;
         } else {
             break;
         }
-        cut(target);
+        __builtin_prefetch(cache_set_of(cache, word));
+        word->start = (uint32_t)at;
+        at += len;
+        n++;
     }
     reader->position = at;
-    return rc;
+    return n;
 }
+
+/* Adds the tokens of a word that is not in the cache, and enters it. */
+static void add_new_word(struct target *target, struct cached_word *cached,
+                         const struct ascii_word *ascii) {
+    struct elc_encoding *encoding = target->encoding;
+    struct word *word = &target->scratch->word;
+    size_t first = encoding->n;
+    ascii_word_write(word_bytes(word), ascii);
+    word->len = word->n_chars = ascii->len;
+    word->aligned = true;
+    word->start = ascii->start;
+    word->end = ascii->start + ascii->len;
+    add_word(target->tokenizer, encoding, word, target->word);
+    size_t n = encoding->n - first;
+    if (n > CACHED_PIECES)
+        return;
+    *cached = (struct cached_word){.low = ascii->low, .high = ascii->high, .n = (uint8_t)n};
+    for (size_t i = 0; i < n; i++) {
+        cached->ids[i] = encoding->ids[first + i];
+        cached->ends[i] = (uint8_t)(encoding->ends[first + i] - ascii->start);
+    }
+}
+
+static inline void add_cached(struct elc_encoding *encoding, const struct cached_word *cached,
+                              uint32_t start, uint32_t word) {
+    add_token(encoding, cached->ids[0], start, start + cached->ends[0], word);
+    for (unsigned i = 1; i < cached->n; i++)
+        add_token(encoding, cached->ids[i], start + cached->ends[i - 1], start + cached->ends[i],
+                  word);
+}
+
+/* Takes short words of ASCII for as long as there are any. What stops it is the reader's. */
+static int encode_ascii(struct target *target) {
+    struct cache_set *cache = target->scratch->cache;
+    const bool lower = !target->tokenizer->options.cased;
+    struct ascii_word words[BATCH_WORDS];
+    size_t n;
+    do {
+        n = read_ascii(&target->scratch->reader, lower, cache, words);
+        int rc = reserve(target->encoding, n * ASCII_WORD_BYTES);
+        if (rc < 0)
+            return rc;
+        for (size_t i = 0; i < n; i++) {
+            struct cache_set *set = cache_set_of(cache, &words[i]);
+            const struct cached_word *cached = cache_find(set, &words[i]);
+            if (cached)
+                add_cached(target->encoding, cached, words[i].start, target->word);
+            else
+                add_new_word(target, cache_place(set), &words[i]);
+            target->word++;
+            cut(target);
+        }
+    } while (n == BATCH_WORDS);
+    return 0;
+}
+
+/* ---- words by the user's pattern ---- */
 
 static int begin_stretch(struct scratch *scratch) {
     int rc = word_reader_normalize(&scratch->reader, &scratch->stretch, &scratch->special);

@@ -42,15 +42,24 @@ static size_t sequence_length(const uint8_t *s, size_t len, size_t *bad) {
     return needed;
 }
 
-/* Length of the ASCII that `s` begins with, rounded down to whole words of 8 bytes. */
-static size_t ascii_words(const uint8_t *s, size_t len) {
+/* Length of the ASCII that `s` begins with. */
+static size_t ascii_length(const uint8_t *s, size_t len) {
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
     size_t i = 0;
+    for (; i + 32 <= len; i += 32) {
+        uint64_t words[4];
+        memcpy(words, s + i, sizeof words);
+        if ((words[0] | words[1] | words[2] | words[3]) & high_bits)
+            break;
+    }
     for (; i + 8 <= len; i += 8) {
         uint64_t word;
         memcpy(&word, s + i, 8);
-        if (word & UINT64_C(0x8080808080808080))
+        if (word & high_bits)
             break;
     }
+    while (i < len && s[i] < 0x80)
+        i++;
     return i;
 }
 
@@ -60,7 +69,7 @@ size_t elc_utf8_valid(const char *text, size_t len) {
     while (i < len) {
         size_t bad, n;
         if (s[i] < 0x80)
-            i += ascii_words(s + i, len - i);
+            i += ascii_length(s + i, len - i);
         if (i == len)
             break;
         n = sequence_length(s + i, len - i, &bad);
