@@ -21,9 +21,12 @@ static void apply_options(struct elc_pretrain_config *config, const struct train
 }
 
 int train_pretrain(int argc, char **argv) {
-    const char *config = "small", *vocab_path = NULL;
+    const char *config = "small", *objective = "electra", *vocab_path = NULL;
     struct option_list set = {0};
     const struct tool_option own[] = {
+        {0, "objective", OPTION_CHOICE, &objective, "NAME",
+         "electra, rtd, mlm, electra-15, replace-mlm, all-tokens-mlm [electra]",
+         .choices = "electra|rtd|mlm|electra-15|replace-mlm|all-tokens-mlm"},
         {0, "config", OPTION_TEXT, &config, "NAME|FILE",
          "nano, small, base, large, or a flat JSON file [small]"},
         {0, "set", OPTION_LIST, &set, "KEY=VALUE", "override one key of the configuration"},
@@ -44,7 +47,9 @@ int train_pretrain(int argc, char **argv) {
         return status;
     struct elc_vocab *vocab = NULL;
     struct elc_pretrain_job job = {0};
-    int result = elc_pretrain_config_build(&job.config, config, set.items, set.n);
+    int result = elc_objective_parse(&job.objective, objective);
+    if (!result)
+        result = elc_pretrain_config_build(&job.config, config, set.items, set.n);
     if (!result)
         result = elc_vocab_read(&vocab, vocab_path);
     if (!result) {

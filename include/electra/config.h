@@ -114,6 +114,10 @@ struct elc_pretrain_config {
     double temperature;        /* 1.0: of sampling */
     double gen_weight;         /* 1.0 */
     double disc_weight;        /* 50.0 */
+    double token_weight;       /* 1.0: of the discriminator's loss where it predicts tokens */
+    bool untied_generator;     /* true; false: one network with two heads, as large as the
+                                  discriminator */
+    bool untied_generator_embeddings; /* false; true: it has its own, as wide as its layers */
     double learning_rate;      /* 5e-4 */
     double weight_decay_rate;  /* 0.01 */
     uint64_t num_warmup_steps; /* 10000 */
@@ -127,7 +131,8 @@ struct elc_pretrain_config {
 /* `name` is nano, small, base or large, or the path of a flat JSON file with any of
  * the keys; unknown keys are refused by name. vocab_size is left 0 for the caller to set.
  * Generator: hidden = round(hidden · generator_hidden_size), layers = round(layers ·
- * generator_layers), FFN = 4·hidden, heads = max(1, hidden // 64) unless given as generator_…. */
+ * generator_layers), FFN = 4·hidden, heads = max(1, hidden // 64) unless given as generator_….
+ * Its embeddings are as wide as the discriminator's, which it shares, unless they are untied. */
 int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) ELC_MUST_CHECK;
 /* The same with "key=value" overrides applied before the generator's shape is derived. */
 int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,

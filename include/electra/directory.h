@@ -39,11 +39,11 @@ int elc_network_load(struct elc_network *network, const char *path,
 void elc_network_free(struct elc_network *network);
 
 /* Writes a directory's four files (the directory must exist), fsynced. `values` is in the layout of
- * `table`; the names of classes are those of `config`. A generator in pre-training with shared embeddings passes the discriminator's block and
- * table as `embeddings` to be written out whole. */
+ * `table`; the names of classes are those of `config`. A generator in pre-training passes table and
+ * block of the discriminator as the owner of what it shares, to be written out whole. */
 int elc_network_save(const char *directory, const struct elc_config *config,
                      const struct elc_table *table, const elc_float *values,
-                     const struct elc_table *embeddings_table, const elc_float *embeddings,
+                     const struct elc_table *owner_table, const elc_float *owner,
                      const struct elc_vocab *vocab, bool cased, bool strip_accents,
                      uint32_t max_length) ELC_MUST_CHECK;
 

@@ -81,10 +81,9 @@ struct elc_weights {
     struct elc_generator_head generator;
     struct elc_task_head task;
 };
-/* Names the tensors of `table` that start at `block`. Where the table has no embeddings (a
- * generator in pre-training, built with `shared`) they are those of `owner`, which stays alive;
- * else `owner` may be NULL. ELC_EMISMATCH names a tensor that is missing, or that the two
- * networks cannot share. */
+/* Names the tensors of `table` that start at `block`. What a generator in pre-training leaves out
+ * of its table (elc_sharing) are those of `owner`, which stays alive; else `owner` may be NULL.
+ * ELC_EMISMATCH names a tensor that is missing, or that the two networks cannot share. */
 int elc_weights_of_block(struct elc_weights *weights, const struct elc_config *config,
                          const struct elc_table *table, elc_float *block,
                          const struct elc_weights *owner) ELC_MUST_CHECK;

@@ -44,6 +44,15 @@ const char *elc_examples_name(const struct elc_examples *examples);
 uint64_t elc_examples_count(const struct elc_examples *examples); /* n; 0 under ELC_LIVE */
 bool elc_examples_shuffled(const struct elc_examples *examples);
 uint64_t elc_examples_tokens(const struct elc_examples *examples); /* in one epoch; 0 live */
+/* What the records are made of; all of them alike. */
+enum elc_content {
+    ELC_CONTENT_EMPTY,    /* no record was read yet */
+    ELC_CONTENT_TOKENS,   /* of a tokens stream */
+    ELC_CONTENT_MASKED,   /* of a corrupted stream, with [MASK]s */
+    ELC_CONTENT_REPLACED, /* of a corrupted stream, with other tokens in their place */
+};
+enum elc_content elc_examples_content(const struct elc_examples *examples);
+const char *elc_content_name(enum elc_content content); /* "tokens", for messages */
 /* How often each token stands in one epoch, before masking [vocab size]; NULL under ELC_LIVE.
  * Borrowed. */
 const uint64_t *elc_examples_frequencies(const struct elc_examples *examples);
@@ -53,17 +62,19 @@ uint64_t elc_examples_digest(const struct elc_examples *examples);
 
 /* One example. A zeroed struct is empty; reuse it, then elc_example_free. */
 struct elc_example {
-    struct elc_buffer ids;   /* uint32_t each: the original ids */
+    struct elc_buffer ids;   /* uint32_t each: the original ids, as far as they are known */
     struct elc_buffer types; /* uint32_t each; empty: all 0 */
     size_t n;
     uint64_t epoch;
-    /* Of a corrupted stream: */
+    /* Of a corrupted stream. A record with `replaced` and without `masked`, such as another program
+     * makes that knows no originals, has those positions as masks that are replaced, and another
+     * token, [MASK] or [PAD], as their original. */
     bool has_masks;
     struct elc_masks masks;
     bool has_replacements;          /* the record holds replacements, not [MASK]s */
     struct elc_buffer replacements; /* uint32_t each, one for each masked position */
     /* scratch */
-    struct elc_buffer numbers;
+    struct elc_buffer numbers, flags;
 };
 /* Reads example `index` (live: consecutive numbers only). 1, or 0 at the end of a live input, or an
  * error. Text of at most the header's max_length tokens. */
@@ -73,6 +84,9 @@ void elc_example_free(struct elc_example *example);
 /* The same, as the record itself, with all its keys; valid until the next call. */
 int elc_examples_record(struct elc_examples *examples, uint64_t index,
                         const struct elc_record **record) ELC_MUST_CHECK;
+/* Record `number` of the stream, from 0, whatever the order of the run; not ELC_LIVE. */
+int elc_examples_at(struct elc_examples *examples, uint64_t number,
+                    const struct elc_record **record) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -53,11 +53,18 @@ struct elc_table {
  *                              end.dense [W, 2H] over (h_start, h_t), end.out_proj [1, W];
  *                              answerable.dense [W, 2H], answerable.out_proj [1, W]
  *
- * When `shared` is true (a generator
- * that shares the discriminator's embeddings in pre-training) the table has no word, position and
- * type tables and no embedding LayerNorm of its own. */
+ * A generator in pre-training leaves out of its table what it shares with the discriminator. */
+enum elc_sharing {
+    ELC_SHARE_NOTHING,    /* all tensors are its own */
+    ELC_SHARE_EMBEDDINGS, /* no word, position and type tables, and no LayerNorm of theirs */
+    ELC_SHARE_ENCODER,    /* nothing but the head */
+};
 int elc_table_build(struct elc_table *table, const struct elc_config *config,
-                    bool shared) ELC_MUST_CHECK;
+                    enum elc_sharing sharing) ELC_MUST_CHECK;
+/* Appends the tensors of a discriminator's head to those of a generator: the copy mechanism of
+ * ELC_OBJECTIVE_ALL_TOKENS_MLM. */
+int elc_table_add_copy_head(struct elc_table *table,
+                            const struct elc_config *config) ELC_MUST_CHECK;
 void elc_table_free(struct elc_table *table);
 /* The tensor with this name, or NULL. */
 const struct elc_tensor *elc_table_find(const struct elc_table *table, const char *name);

@@ -3,6 +3,7 @@
 #define ELECTRA_PRETRAIN_RUN_H
 
 #include "electra/config.h"
+#include "electra/pretrain.h"
 #include "electra/trainer.h"
 #include "electra/vocab.h"
 
@@ -10,8 +11,13 @@
 extern "C" {
 #endif
 
-/* What pre-training adds to the options of a run. Borrowed. */
+/* What pre-training adds to the options of a run. Borrowed.
+ *
+ * Checkpoints have "discriminator", the network that reads the corrupted text (under
+ * ELC_OBJECTIVE_REPLACE_MLM and ELC_OBJECTIVE_ALL_TOKENS_MLM an ElectraForMaskedLM), and
+ * "generator", the one that reads masked text, as far as the objective has them. */
 struct elc_pretrain_job {
+    enum elc_objective objective;
     struct elc_pretrain_config config; /* both vocab_size set */
     const struct elc_vocab *vocab;
 };

@@ -112,29 +112,32 @@ static int store_tensor(struct elc_to_store *stored, const struct elc_tensor *te
     return 0;
 }
 
-static bool is_embedding(const struct elc_tensor *tensor) {
-    static const char prefix[] = "electra.embeddings.";
-    return strncmp(tensor->name, prefix, sizeof prefix - 1) == 0;
+/* Is this the owner's tensor that a network with this table shares: one of the embeddings, or, when
+ * it has no layers of its own, any of the encoder? */
+static bool is_shared(const struct elc_table *table, const struct elc_tensor *tensor) {
+    bool layers = elc_table_find(table, "electra.encoder.layer.0.output.dense.weight") != NULL;
+    const char *prefix = layers ? "electra.embeddings." : "electra.";
+    return strncmp(tensor->name, prefix, strlen(prefix)) == 0;
 }
 
 static int save_tensors(const char *directory, const struct elc_table *table,
-                        const elc_float *values, const struct elc_table *embeddings_table,
-                        const elc_float *embeddings) {
-    size_t n_embeddings = embeddings_table ? embeddings_table->n_tensors : 0, n = 0;
+                        const elc_float *values, const struct elc_table *owner_table,
+                        const elc_float *owner) {
+    size_t n_owned = owner_table ? owner_table->n_tensors : 0, n = 0;
     struct elc_arena arena = {0};
     char *path = elc_path_join(directory, "model.safetensors");
-    struct elc_to_store *stored = calloc(table->n_tensors + n_embeddings, sizeof *stored);
+    struct elc_to_store *stored = calloc(table->n_tensors + n_owned, sizeof *stored);
     int err = path ? 0 : ELC_ENOMEM;
     if (!stored)
-        err = elc_fail_memory((table->n_tensors + n_embeddings) * sizeof *stored);
+        err = elc_fail_memory((table->n_tensors + n_owned) * sizeof *stored);
     for (size_t i = 0; !err && i < table->n_tensors; i++) {
         const struct elc_tensor *tensor = &table->tensors[i];
         err = store_tensor(&stored[n++], tensor, values + tensor->offset, &arena);
     }
-    for (size_t i = 0; !err && i < n_embeddings; i++) {
-        const struct elc_tensor *tensor = &embeddings_table->tensors[i];
-        if (is_embedding(tensor))
-            err = store_tensor(&stored[n++], tensor, embeddings + tensor->offset, &arena);
+    for (size_t i = 0; !err && i < n_owned; i++) {
+        const struct elc_tensor *tensor = &owner_table->tensors[i];
+        if (is_shared(table, tensor))
+            err = store_tensor(&stored[n++], tensor, owner + tensor->offset, &arena);
     }
     if (!err)
         err = elc_safetensors_write(path, stored, n, NULL, 0);
@@ -146,12 +149,12 @@ static int save_tensors(const char *directory, const struct elc_table *table,
 
 int elc_network_save(const char *directory, const struct elc_config *config,
                      const struct elc_table *table, const elc_float *values,
-                     const struct elc_table *embeddings_table, const elc_float *embeddings,
+                     const struct elc_table *owner_table, const elc_float *owner,
                      const struct elc_vocab *vocab, bool cased, bool strip_accents,
                      uint32_t max_length) {
     int err = save_config(directory, config);
     if (!err)
-        err = save_tensors(directory, table, values, embeddings_table, embeddings);
+        err = save_tensors(directory, table, values, owner_table, owner);
     if (!err)
         err = save_vocab(directory, vocab);
     if (!err)

@@ -47,6 +47,7 @@ int elc_discriminator_forward(const elc_float **logits, struct elc_workspace *wo
 struct head_backward {
     struct elc_pass *pass;
     const elc_float *d_logits;
+    enum elc_d_hidden mode;
 };
 
 /* The layers' backward buffers are free at this time: `active` holds the activation's output,
@@ -68,15 +69,16 @@ static int head_tile_backward(void *context, size_t item, int worker) {
     elc_activate_backward(a->d_output + at, a->active + at, a->head_inner + at, tile.n * h,
                           weights->config.hidden_act);
     elc_rows_backward(a->d_hidden + at, h, a->d_output + at, h, head->dense.weight, tile.n, h, h,
-                      0);
+                      backward->mode == ELC_ADD_D_HIDDEN ? 1 : 0);
     return 0;
 }
 
-int elc_discriminator_head_backward(struct elc_pass *pass, const elc_float *d_logits) {
+int elc_discriminator_head_backward(struct elc_pass *pass, const elc_float *d_logits,
+                                    enum elc_d_hidden mode) {
     struct elc_activations *a = pass->a;
     const struct elc_discriminator_head *d = &pass->gradients->discriminator;
     const size_t t = pass->batch->n_tokens, h = pass->weights->config.hidden_size;
-    struct head_backward backward = {pass, d_logits};
+    struct head_backward backward = {pass, d_logits, mode};
     int err = elc_parallel_for(pass->pool, elc_tiles(t, ELC_BACKWARD_ROWS), head_tile_backward,
                                &backward);
     if (err)

@@ -1,6 +1,7 @@
 /* The generator's head, forward and backward. */
 #include "generator.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,39 @@ int elc_generator_logits(const elc_float **logits, struct elc_workspace *workspa
 
 /* ---- cross-entropy ---- */
 
+/* log(1 + exp(x)) */
+static double softplus(double x) {
+    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+}
+
+/* Makes of the softmax's loss and gradient those of the mixture. With a = log(1 - r) where the
+ * target is what was read, else -infinity, and b = log(r) - loss:
+ *
+ *     loss' = -log(exp(a) + exp(b))                        w = exp(b + loss'): not copied, given
+ *     d_logits' = w · d_logits    d_copy_logit = r - w         that this is the target
+ */
+static void mix_copy(struct elc_cross_entropy *result, elc_float *logits, size_t v,
+                     const struct elc_generator_targets *targets, size_t i) {
+    const struct elc_copy *copy = targets->copy;
+    const uint32_t row = targets->rows[i];
+    const double logit = (double)copy->logits[row];
+    const double b = -softplus(-logit) - result->loss;
+    double w = 1;
+    if (copy->read[row] == targets->targets[i]) {
+        const double a = -softplus(logit);
+        w = 1 / (1 + exp(a - b));
+        result->loss = (a > b ? -a : -b) - log1p(exp(-fabs(a - b)));
+    } else {
+        result->loss = -b;
+    }
+    if (targets->weight == 0)
+        return;
+    for (size_t k = 0; k < v; k++)
+        logits[k] *= (elc_float)w;
+    const double r = 1 / (1 + exp(-logit));
+    copy->d_logits[row] = (elc_float)((double)targets->weight * (r - w));
+}
+
 static int cross_entropy_rows(void *context, size_t item, int worker) {
     const struct head *head = context;
     const struct elc_generator_targets *targets = head->targets;
@@ -170,6 +204,8 @@ static int cross_entropy_rows(void *context, size_t item, int worker) {
         elc_cross_entropy_row(&targets->results[i], memory->logits + row * v, v,
                               targets->targets[i], targets->weight, targets->temperature,
                               targets->uniforms[i], memory->scratch + (size_t)worker * v);
+        if (targets->copy)
+            mix_copy(&targets->results[i], memory->logits + row * v, v, targets, i);
     }
     return 0;
 }

@@ -8,7 +8,15 @@
 struct elc_generator_memory;
 void elc_generator_memory_free(struct elc_generator_memory *memory);
 
-/* Masked positions, and what comes of them. */
+/* A copy mechanism (ELC_OBJECTIVE_ALL_TOKENS_MLM): the probability of token t is
+ * (1 - r)·[t is what was read] + r·softmax(logits)[t], r = sigmoid(copy's logit). */
+struct elc_copy {
+    const elc_float *logits; /* [T] of r */
+    const uint32_t *read;    /* [T] the tokens that the network reads */
+    elc_float *d_logits;     /* [T] set in the rows at hand when there is a weight */
+};
+
+/* Positions where tokens are predicted, and what comes of them. */
 struct elc_generator_targets {
     const uint32_t *rows;    /* [n] of the batch */
     const uint32_t *targets; /* [n] the original tokens */
@@ -17,6 +25,7 @@ struct elc_generator_targets {
     elc_float temperature;
     elc_float weight;                  /* of one position in the loss; 0: no gradients are wanted */
     struct elc_cross_entropy *results; /* [n] */
+    const struct elc_copy *copy;       /* NULL: none */
 };
 /* The head and its cross-entropy, a chunk of rows at a time, so that there are never logits for
  * all of them. With a weight, gradients by the word embeddings as output matrix and by the bias are

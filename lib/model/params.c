@@ -129,19 +129,20 @@ static void add_head(struct layout *layout, const struct elc_config *config) {
     }
 }
 
-int elc_table_build(struct elc_table *table, const struct elc_config *config, bool shared) {
+int elc_table_build(struct elc_table *table, const struct elc_config *config,
+                    enum elc_sharing sharing) {
     *table = (struct elc_table){0};
     int err = elc_config_check(config);
     if (err < 0)
         return err;
     struct layout layout = {.table = table};
-    if (!shared)
+    if (sharing == ELC_SHARE_NOTHING)
         add_embeddings(&layout, config);
-    if (config->embedding_size != config->hidden_size) {
+    if (sharing != ELC_SHARE_ENCODER && config->embedding_size != config->hidden_size) {
         add_dense(&layout, "electra.embeddings_project", config->hidden_size,
                   config->embedding_size, ELC_INIT_GLOROT);
     }
-    for (uint32_t i = 0; i < config->num_hidden_layers; i++) {
+    for (uint32_t i = 0; sharing != ELC_SHARE_ENCODER && i < config->num_hidden_layers; i++) {
         layout.depth = i + 1;
         add_layer(&layout, config, i);
     }
@@ -149,6 +150,15 @@ int elc_table_build(struct elc_table *table, const struct elc_config *config, bo
     add_head(&layout, config);
     if (layout.err < 0)
         elc_table_free(table);
+    return layout.err;
+}
+
+int elc_table_add_copy_head(struct elc_table *table, const struct elc_config *config) {
+    struct layout layout = {
+        .table = table, .capacity = table->n_tensors, .depth = config->num_hidden_layers + 2};
+    struct elc_config discriminator = *config;
+    discriminator.architecture = ELC_DISCRIMINATOR;
+    add_head(&layout, &discriminator);
     return layout.err;
 }
 

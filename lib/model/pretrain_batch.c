@@ -64,4 +64,5 @@ void elc_pretrain_sums_add(struct elc_pretrain_sums *sums, const struct elc_pret
     sums->discriminator_correct += more->discriminator_correct;
     sums->true_positives += more->true_positives;
     sums->n_predicted += more->n_predicted;
+    sums->token_correct += more->token_correct;
 }

@@ -5,6 +5,9 @@
  *
  *     hidden = round(generator_hidden_size · hidden_size), FFN = 4·hidden
  *     layers = round(generator_layers · num_hidden_layers), heads = max(1, hidden div 64)
+ *
+ * With untied_generator_embeddings, embedding_size = hidden; without untied_generator, all of it is
+ * the discriminator's.
  */
 #include "electra/config.h"
 
@@ -37,6 +40,9 @@ static const struct elc_setting pretrain_settings[] = {
     OWN(temperature, ELC_SETTING_REAL, 0, 1e6, true),
     OWN(gen_weight, ELC_SETTING_REAL, 0, 1e6, false),
     OWN(disc_weight, ELC_SETTING_REAL, 0, 1e6, false),
+    OWN(token_weight, ELC_SETTING_REAL, 0, 1e6, false),
+    OWN(untied_generator, ELC_SETTING_BOOL, 0, 0, false),
+    OWN(untied_generator_embeddings, ELC_SETTING_BOOL, 0, 0, false),
     OWN(learning_rate, ELC_SETTING_REAL, 0, 10, true),
     OWN(weight_decay_rate, ELC_SETTING_REAL, 0, 1, false),
     OWN(num_warmup_steps, ELC_SETTING_U64, 0, 1e12, false),
@@ -64,6 +70,8 @@ static void small(struct draft *draft) {
                    .temperature = 1.0,
                    .gen_weight = 1.0,
                    .disc_weight = 50.0,
+                   .token_weight = 1.0,
+                   .untied_generator = true,
                    .learning_rate = 5e-4,
                    .weight_decay_rate = 0.01,
                    .num_warmup_steps = 10000,
@@ -167,21 +175,12 @@ static int read_file(struct draft *draft, const char *path) {
     return err;
 }
 
-/* "key=value": the value is a JSON number, true or false, or else a word. */
 static int override(struct draft *draft, const char *text) {
-    const char *equals = strchr(text, '=');
-    char key[64];
-    size_t len = equals ? (size_t)(equals - text) : 0;
-    if (len == 0 || len >= sizeof key)
-        return elc_fail(ELC_EINVAL, "'%s' is not KEY=VALUE", text);
-    memcpy(key, text, len);
-    key[len] = '\0';
-    json_t *value = json_loads(equals + 1, JSON_DECODE_ANY, NULL);
-    if (!value)
-        value = json_string(equals + 1);
-    if (!value)
-        return elc_fail(ELC_EINVAL, "'%s' is not UTF-8", text);
-    int err = store(draft, key, value, ELC_EINVAL);
+    char key[ELC_SETTING_KEY_BYTES];
+    json_t *value = NULL;
+    int err = elc_setting_parse(key, &value, text);
+    if (!err)
+        err = store(draft, key, value, ELC_EINVAL);
     json_decref(value);
     return err;
 }
@@ -202,6 +201,8 @@ static void derive_generator(struct draft *draft) {
     discriminator->pad_token_id = 0;
     *generator = *discriminator;
     generator->architecture = ELC_GENERATOR;
+    if (!draft->config.untied_generator)
+        return;
     uint32_t hidden = scale(discriminator->hidden_size, draft->generator_hidden_size);
     uint32_t heads = draft->generator_num_attention_heads;
     uint32_t intermediate = draft->generator_intermediate_size;
@@ -209,6 +210,8 @@ static void derive_generator(struct draft *draft) {
     generator->num_hidden_layers = scale(discriminator->num_hidden_layers, draft->generator_layers);
     generator->num_attention_heads = heads ? heads : hidden < 64 ? 1 : hidden / 64;
     generator->intermediate_size = intermediate ? intermediate : 4 * hidden;
+    if (draft->config.untied_generator_embeddings)
+        generator->embedding_size = hidden;
 }
 
 /* The vocabulary is not known yet; any size lets the rest be checked. */
@@ -224,6 +227,10 @@ static int check(const struct elc_pretrain_config *config) {
     err = check_shape(config->generator);
     if (err < 0)
         return elc_context(err, "the generator");
+    if (!config->untied_generator && config->untied_generator_embeddings)
+        return elc_fail(ELC_EINVAL,
+                        "'untied_generator' is false, which leaves the generator no "
+                        "embeddings of its own: 'untied_generator_embeddings' cannot be true");
     if (config->max_seq_length > config->discriminator.max_position_embeddings) {
         return elc_fail(ELC_EINVAL, "'max_seq_length' %u is above 'max_position_embeddings' %u",
                         config->max_seq_length, config->discriminator.max_position_embeddings);

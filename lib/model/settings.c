@@ -125,6 +125,19 @@ json_t *elc_setting_json(const struct elc_setting *setting, const void *object) 
     return NULL;
 }
 
+int elc_setting_parse(char key[ELC_SETTING_KEY_BYTES], json_t **value, const char *text) {
+    const char *equals = strchr(text, '=');
+    size_t len = equals ? (size_t)(equals - text) : 0;
+    if (len == 0 || len >= ELC_SETTING_KEY_BYTES)
+        return elc_fail(ELC_EINVAL, "'%s' is not KEY=VALUE", text);
+    memcpy(key, text, len);
+    key[len] = '\0';
+    *value = json_loads(equals + 1, JSON_DECODE_ANY, NULL);
+    if (!*value)
+        *value = json_string(equals + 1);
+    return *value ? 0 : elc_fail(ELC_EINVAL, "'%s' is not UTF-8", text);
+}
+
 json_t *elc_json_object(const char *text, size_t len, const char *name) {
     json_error_t error;
     json_t *object = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES, &error);

@@ -36,6 +36,12 @@ int elc_setting_check(const struct elc_setting *setting, const void *object,
 /* The member as a new JSON value; NULL when out of memory. */
 json_t *elc_setting_json(const struct elc_setting *setting, const void *object);
 
+enum { ELC_SETTING_KEY_BYTES = 64 };
+/* Splits "KEY=VALUE": the value is a JSON number, true or false, or else a word; the caller drops
+ * it. ELC_EINVAL. */
+int elc_setting_parse(char key[ELC_SETTING_KEY_BYTES], json_t **value,
+                      const char *text) ELC_MUST_CHECK;
+
 /* Parses `text` as one JSON object without duplicate keys: NULL and an ELC_EFORMAT message that
  * begins with `name` otherwise. */
 json_t *elc_json_object(const char *text, size_t len, const char *name);

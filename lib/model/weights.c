@@ -1,6 +1,7 @@
 /* From tables of named tensors to structs of pointers. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "electra/encoder.h"
 
@@ -24,7 +25,8 @@ static elc_float *find(struct source *source, const char *prefix, const char *na
     }
     if (source->block)
         return source->block + tensor->offset;
-    /* One struct serves weights and gradients; nobody writes through the pointers to weights. */
+    /* One struct serves weights and gradients; nobody writes through the pointers
+     * to weights. */
     return (elc_float *)source->tensors[tensor - source->table->tensors];
 }
 
@@ -66,19 +68,26 @@ static struct elc_layer find_layer(struct source *source, unsigned number) {
     };
 }
 
+static struct elc_discriminator_head find_discriminator_head(struct source *source) {
+    return (struct elc_discriminator_head){
+        .dense = find_linear(source, "discriminator_predictions", ".dense"),
+        .dense_prediction = find_linear(source, "discriminator_predictions", ".dense_prediction"),
+    };
+}
+
 static void find_head(struct elc_weights *weights, struct source *source) {
     switch (weights->config.architecture) {
     case ELC_ENCODER:
         return;
     case ELC_DISCRIMINATOR:
-        weights->discriminator.dense = find_linear(source, "discriminator_predictions", ".dense");
-        weights->discriminator.dense_prediction =
-            find_linear(source, "discriminator_predictions", ".dense_prediction");
+        weights->discriminator = find_discriminator_head(source);
         return;
     case ELC_GENERATOR:
         weights->generator.dense = find_linear(source, "generator_predictions", ".dense");
         weights->generator.norm = find_norm(source, "generator_predictions");
         weights->generator.bias = find(source, "generator_lm_head", ".bias");
+        if (elc_table_find(source->table, "discriminator_predictions.dense.weight"))
+            weights->discriminator = find_discriminator_head(source); /* the copy mechanism */
         return;
     case ELC_SEQUENCE_CLASSIFIER:
         weights->task.dense = find_linear(source, "classifier", ".dense");
@@ -111,11 +120,43 @@ static int share_embeddings(struct elc_weights *weights, const struct elc_weight
         own->max_position_embeddings != theirs->max_position_embeddings ||
         own->type_vocab_size != theirs->type_vocab_size)
         return elc_fail(ELC_EMISMATCH,
-                        "generator and discriminator cannot share embeddings: %u × %u and %u × %u",
+                        "generator and discriminator cannot share embeddings: %u × "
+                        "%u and %u × %u",
                         own->vocab_size, own->embedding_size, theirs->vocab_size,
                         theirs->embedding_size);
     weights->embeddings = owner->embeddings;
     return 0;
+}
+
+/* The owner's layers, if the two networks have the same shape. */
+static int share_layers(struct elc_weights *weights, const struct elc_weights *owner) {
+    const struct elc_config *own = &weights->config, *theirs = &owner->config;
+    if (own->hidden_size != theirs->hidden_size ||
+        own->num_hidden_layers != theirs->num_hidden_layers ||
+        own->num_attention_heads != theirs->num_attention_heads ||
+        own->intermediate_size != theirs->intermediate_size)
+        return elc_fail(ELC_EMISMATCH, "generator and discriminator cannot share their layers");
+    weights->project = owner->project;
+    memcpy(weights->layers, owner->layers, own->num_hidden_layers * sizeof *weights->layers);
+    return 0;
+}
+
+static void find_encoder(struct elc_weights *weights, struct source *source,
+                         const struct elc_weights *owner) {
+    const struct elc_config *config = &weights->config;
+    if (elc_table_find(source->table, "electra.embeddings.word_embeddings.weight"))
+        weights->embeddings = find_embeddings(source);
+    else
+        source->err = share_embeddings(weights, owner);
+    if (owner && !source->err &&
+        !elc_table_find(source->table, "electra.encoder.layer.0.output.dense.weight")) {
+        source->err = share_layers(weights, owner);
+        return;
+    }
+    if (config->embedding_size != config->hidden_size)
+        weights->project = find_linear(source, "electra.embeddings_project", "");
+    for (unsigned i = 0; i < config->num_hidden_layers; i++)
+        weights->layers[i] = find_layer(source, i);
 }
 
 static int resolve(struct elc_weights *weights, const struct elc_config *config,
@@ -125,14 +166,7 @@ static int resolve(struct elc_weights *weights, const struct elc_config *config,
     weights->layers = calloc(n_layers ? n_layers : 1, sizeof *weights->layers);
     if (!weights->layers)
         return elc_fail_memory(n_layers * sizeof *weights->layers);
-    if (elc_table_find(source->table, "electra.embeddings.word_embeddings.weight"))
-        weights->embeddings = find_embeddings(source);
-    else
-        source->err = share_embeddings(weights, owner);
-    if (config->embedding_size != config->hidden_size)
-        weights->project = find_linear(source, "electra.embeddings_project", "");
-    for (unsigned i = 0; i < n_layers; i++)
-        weights->layers[i] = find_layer(source, i);
+    find_encoder(weights, source, owner);
     find_head(weights, source);
     if (source->err)
         elc_weights_free(weights);

@@ -24,6 +24,7 @@ struct elc_examples {
     struct elc_header header;
     bool has_header;
     uint64_t digest;
+    enum elc_content content;
 
     /* indexed */
     struct elc_map *files;
@@ -53,7 +54,18 @@ static uint64_t digest_add(uint64_t digest, uint64_t number) {
 
 /* ---- reading one record ---- */
 
-/* What a masked position showed the generator decides `keep`; what replaced it is in ids itself. */
+static int reserve_masks(struct elc_masks *masks, size_t n) {
+    size_t capacity = masks->capacity;
+    int err = elc_grow(&masks->positions, &capacity, n, sizeof *masks->positions);
+    capacity = masks->capacity;
+    if (!err)
+        err = elc_grow(&masks->keep, &capacity, n, sizeof *masks->keep);
+    if (!err)
+        masks->capacity = capacity;
+    return err;
+}
+
+/* Positions, and in example->numbers the original tokens. */
 static int read_masks(struct elc_example *example, const struct elc_record *record,
                       const struct elc_header *header) {
     int present = elc_record_numbers(record, "masked", 2, SIZE_MAX, &example->numbers);
@@ -62,14 +74,9 @@ static int read_masks(struct elc_example *example, const struct elc_record *reco
     struct elc_masks *masks = &example->masks;
     size_t n = example->numbers.len / sizeof(uint32_t);
     const uint32_t *positions = (const uint32_t *)(const void *)example->numbers.data;
-    size_t capacity = masks->capacity;
-    int err = elc_grow(&masks->positions, &capacity, n, sizeof *masks->positions);
-    capacity = masks->capacity;
-    if (!err)
-        err = elc_grow(&masks->keep, &capacity, n, sizeof *masks->keep);
+    int err = reserve_masks(masks, n);
     if (err)
         return err;
-    masks->capacity = capacity;
     masks->n = n;
     for (size_t i = 0; i < n; i++) {
         if (positions[i] >= example->n || (i > 0 && positions[i] <= positions[i - 1]))
@@ -86,16 +93,67 @@ static int read_masks(struct elc_example *example, const struct elc_record *reco
     return 0;
 }
 
+/* The same from `replaced` alone: what was there is not known, but something else. */
+static int read_replaced(struct elc_example *example, const struct elc_header *header) {
+    const uint32_t *replaced = (const uint32_t *)(const void *)example->flags.data;
+    const uint32_t *ids = (const uint32_t *)(const void *)example->ids.data;
+    int err = reserve_masks(&example->masks, example->n);
+    example->masks.n = 0;
+    example->numbers.len = 0;
+    for (size_t i = 0; !err && i < example->n; i++) {
+        if (!replaced[i])
+            continue;
+        uint32_t other = ids[i] == header->vocab.mask ? header->vocab.pad : header->vocab.mask;
+        example->masks.positions[example->masks.n++] = (uint32_t)i;
+        err = elc_buffer_append(&example->numbers, &other, sizeof other);
+    }
+    return err;
+}
+
+/* `replaced` says 1 just where a masked position shows another token than the original. */
+static int check_replaced(struct elc_example *example) {
+    const uint32_t *replaced = (const uint32_t *)(const void *)example->flags.data;
+    const uint32_t *ids = (const uint32_t *)(const void *)example->ids.data;
+    const uint32_t *original = (const uint32_t *)(const void *)example->numbers.data;
+    const struct elc_masks *masks = &example->masks;
+    for (size_t i = 0, k = 0; i < example->n; i++) {
+        bool masked = k < masks->n && masks->positions[k] == i;
+        bool differs = masked && ids[i] != original[k];
+        k += masked;
+        if (replaced[i] > 1)
+            return elc_fail(ELC_EFORMAT, "key 'replaced' has a value other than 0 and 1");
+        if (replaced[i] != differs)
+            return elc_fail(ELC_EFORMAT,
+                            "position %zu: 'replaced' says %u, 'masked' and 'original' say %d", i,
+                            replaced[i], differs);
+    }
+    return 0;
+}
+
+static int read_corruption(struct elc_example *example, const struct elc_record *record,
+                           const struct elc_header *header) {
+    example->has_replacements = elc_record_find(record, "replaced") != NULL;
+    if (!example->has_replacements)
+        return read_masks(example, record, header);
+    int present = elc_record_numbers(record, "replaced", 1, example->n, &example->flags);
+    if (present < 0)
+        return present;
+    bool masked = elc_record_find(record, "masked") != NULL;
+    int err = masked ? read_masks(example, record, header) : read_replaced(example, header);
+    return err ? err : check_replaced(example);
+}
+
+/* What a masked position shows decides `keep`, or what replaces it; then the original token is
+ * put there. */
 static int restore_original(struct elc_example *example, const struct elc_record *record,
                             const struct elc_header *header) {
-    example->replacements.len = 0;
-    int err = read_masks(example, record, header);
+    int err = read_corruption(example, record, header);
     if (err)
         return err;
     uint32_t *ids = (uint32_t *)(void *)example->ids.data;
     const uint32_t *original = (const uint32_t *)(const void *)example->numbers.data;
     example->has_masks = true;
-    example->has_replacements = elc_record_find(record, "replaced") != NULL;
+    example->replacements.len = 0;
     for (size_t i = 0; !err && i < example->masks.n; i++) {
         uint32_t *shown = &ids[example->masks.positions[i]];
         example->masks.keep[i] = *shown != header->vocab.mask;
@@ -130,6 +188,7 @@ void elc_example_free(struct elc_example *example) {
     elc_buffer_free(&example->types);
     elc_buffer_free(&example->replacements);
     elc_buffer_free(&example->numbers);
+    elc_buffer_free(&example->flags);
     elc_masks_free(&example->masks);
 }
 
@@ -155,9 +214,24 @@ static int take_header(struct elc_examples *examples, const struct elc_reader *r
     return err;
 }
 
+/* All records are of one kind: masks and replacements do not mix. */
+static int note_content(struct elc_examples *examples, const struct elc_example *example) {
+    enum elc_content content = !example->has_masks          ? ELC_CONTENT_TOKENS
+                               : !example->has_replacements ? ELC_CONTENT_MASKED
+                                                            : ELC_CONTENT_REPLACED;
+    if (examples->content == ELC_CONTENT_EMPTY)
+        examples->content = content;
+    if (examples->content == content)
+        return 0;
+    return elc_fail(ELC_EFORMAT, "holds %s, the records before %s", elc_content_name(content),
+                    elc_content_name(examples->content));
+}
+
 static int index_record(struct elc_examples *examples, struct place place) {
     struct elc_example *example = &examples->checked;
     int err = read_example(example, &examples->record, &examples->header);
+    if (!err)
+        err = note_content(examples, example);
     if (!err)
         err = elc_grow(&examples->places, &examples->places_capacity, examples->n + 1,
                        sizeof *examples->places);
@@ -310,6 +384,15 @@ uint64_t elc_examples_count(const struct elc_examples *examples) {
     return examples->n;
 }
 
+enum elc_content elc_examples_content(const struct elc_examples *examples) {
+    return examples->content;
+}
+
+const char *elc_content_name(enum elc_content content) {
+    static const char *const names[] = {"nothing", "tokens", "masked tokens", "replacements"};
+    return names[content];
+}
+
 bool elc_examples_shuffled(const struct elc_examples *examples) {
     return examples->order == ELC_SHUFFLED;
 }
@@ -345,6 +428,15 @@ static int permute(struct elc_examples *examples, uint64_t epoch) {
 }
 
 /* 1, with the record in examples->record, or an error. */
+static int read_place(struct elc_examples *examples, const struct place *place) {
+    /* The bytes were verified when they were indexed; elc_record_next only reads them. */
+    const struct elc_buffer bytes = {(uint8_t *)(uintptr_t)examples->files[place->file].data +
+                                         place->offset,
+                                     place->bytes, place->bytes};
+    size_t position = 0;
+    return elc_record_next(&examples->record, &bytes, &position);
+}
+
 static int find_indexed(struct elc_examples *examples, uint64_t index, uint64_t *number,
                         uint64_t *epoch) {
     if (examples->n == 0)
@@ -356,13 +448,7 @@ static int find_indexed(struct elc_examples *examples, uint64_t index, uint64_t 
         return err;
     if (examples->order == ELC_SHUFFLED)
         *number = examples->permutation[*number];
-    const struct place *place = &examples->places[*number];
-    /* The bytes were verified when they were indexed; elc_record_next only reads them. */
-    const struct elc_buffer bytes = {(uint8_t *)(uintptr_t)examples->files[place->file].data +
-                                         place->offset,
-                                     place->bytes, place->bytes};
-    size_t position = 0;
-    return elc_record_next(&examples->record, &bytes, &position);
+    return read_place(examples, &examples->places[*number]);
 }
 
 /* The next block that holds records; 1, 0 at the end, or an error. */
@@ -413,6 +499,8 @@ int elc_examples_get(struct elc_examples *examples, uint64_t index, struct elc_e
     uint64_t number;
     int got = find_record(examples, index, &number, &example->epoch);
     int err = got > 0 ? read_example(example, &examples->record, &examples->header) : 0;
+    if (!err && got > 0)
+        err = note_content(examples, example);
     return err ? elc_context(err, "%s: record %llu", examples->name, (unsigned long long)number + 1)
                : got;
 }
@@ -423,4 +511,10 @@ int elc_examples_record(struct elc_examples *examples, uint64_t index,
     int got = find_record(examples, index, &number, &epoch);
     *record = &examples->record;
     return got;
+}
+
+int elc_examples_at(struct elc_examples *examples, uint64_t number,
+                    const struct elc_record **record) {
+    *record = &examples->record;
+    return read_place(examples, &examples->places[number]);
 }

@@ -38,12 +38,19 @@ static double paper_classifier(const struct elc_config *c) {
     return 2 * h * h + h + GELU * h + 2 * h;
 }
 
-double elc_flops_paper(const struct elc_pretrain_config *config, uint64_t length,
-                       double n_sequences) {
-    double s = (double)length;
+double elc_flops_paper(const struct elc_pretrain_config *config, enum elc_objective objective,
+                       uint64_t length, double n_sequences) {
+    const struct elc_objective_parts *parts = elc_objective_parts(objective);
     const struct elc_config *d = &config->discriminator, *g = &config->generator;
-    double per_token =
-        paper_encoder(d, s) + paper_classifier(d) + paper_encoder(g, s) + paper_output(g);
+    double s = (double)length, per_token = 0;
+    if (parts->discriminator)
+        per_token += paper_encoder(d, s);
+    if (parts->discriminator && (!parts->predicts_tokens || parts->copies))
+        per_token += paper_classifier(d);
+    if (parts->predicts_tokens)
+        per_token += paper_output(d) / (parts->everywhere ? OUTPUT_FRACTION : 1);
+    if (parts->generator)
+        per_token += paper_encoder(g, s) + paper_output(g);
     return 2 * n_sequences * s * per_token;
 }
 
@@ -56,13 +63,28 @@ static double real_encoder(const struct elc_config *c, double n_tokens, double s
            squares * c->num_hidden_layers * 2 * 2 * h;
 }
 
-double elc_flops_real(const struct elc_pretrain_config *config, uint64_t n_tokens, double squares,
-                      uint64_t n_masked) {
+/* Of a generator's head, for one position. */
+static double real_output(const struct elc_config *c) {
+    return 2.0 * c->embedding_size * ((double)c->hidden_size + (double)c->vocab_size);
+}
+
+double elc_flops_real(const struct elc_pretrain_config *config, enum elc_objective objective,
+                      uint64_t n_tokens, double squares, uint64_t n_masked) {
+    const struct elc_objective_parts *parts = elc_objective_parts(objective);
     const struct elc_config *d = &config->discriminator, *g = &config->generator;
-    double h = d->hidden_size;
-    double forward =
-        real_encoder(d, (double)n_tokens, squares) + (double)n_tokens * (2 * h * h + 2 * h) +
-        real_encoder(g, (double)n_tokens, squares) +
-        (double)n_masked * 2 * g->embedding_size * ((double)g->hidden_size + (double)g->vocab_size);
+    const double n = (double)n_tokens, h = d->hidden_size;
+    double forward = 0;
+    if (parts->discriminator)
+        forward += real_encoder(d, n, squares);
+    if (parts->discriminator && (!parts->predicts_tokens || parts->copies))
+        forward += n * (2 * h * h + 2 * h);
+    if (parts->predicts_tokens)
+        forward += (parts->everywhere ? n : (double)n_masked) * real_output(d);
+    if (parts->generator)
+        forward += real_encoder(g, n, squares) + (double)n_masked * real_output(g);
     return 3 * forward;
+}
+
+double elc_flops_encoder(const struct elc_config *config, uint64_t n_tokens, double squares) {
+    return 3 * real_encoder(config, (double)n_tokens, squares);
 }

@@ -85,21 +85,21 @@ static void write_segment(struct elc_output *output, const struct elc_header *wa
     struct elc_header header;
     struct elc_builder builder = {0};
     struct elc_corrupter corrupter = {0};
-    const struct elc_mask_options options = {.mask_prob = 0.15, .max_length = LENGTH, .seed = 1};
+    struct elc_block masked = {0};
+    const struct elc_corruption corruption = {.mask_prob = 0.15, .seed = 1};
     assert_int_equal(elc_header_copy(&header, wanted), 0);
     if (epoch >= 0)
-        assert_int_equal(elc_corrupt_header(&header, &options, (uint64_t)epoch), 0);
+        assert_int_equal(elc_corrupt_header(&header, &corruption, (uint64_t)epoch), 0);
     assert_int_equal(elc_writer_header(&writer, output, &header), 0);
     for (uint64_t i = 0; i < count; i++) {
         build_text(&builder, first + i);
         const struct elc_buffer *record = &builder.record;
         if (epoch >= 0) {
-            struct elc_record plain;
-            size_t position = 0;
-            assert_int_equal(elc_record_next(&plain, record, &position), 1);
-            assert_int_equal(
-                elc_corrupt_record(&corrupter, &plain, wanted, &options, (uint64_t)epoch), 0);
-            record = &corrupter.builder.record;
+            const struct elc_block plain = {.count = 1, .payload = *record};
+            assert_int_equal(elc_corrupt_block(&corrupter, &masked, &plain, wanted, &corruption,
+                                               (uint64_t)epoch),
+                             0);
+            record = &masked.payload;
         }
         assert_int_equal(elc_writer_record(&writer, record->data, record->len), 0);
         if (i % PER_BLOCK == PER_BLOCK - 1)
@@ -107,6 +107,7 @@ static void write_segment(struct elc_output *output, const struct elc_header *wa
     }
     assert_int_equal(elc_writer_end(&writer), 0);
     elc_corrupter_free(&corrupter);
+    elc_buffer_free(&masked.payload);
     elc_builder_free(&builder);
     elc_header_free(&header);
     elc_writer_free(&writer);
@@ -490,7 +491,7 @@ static void broken_inputs_are_refused(void **state) {
 
 static void records_that_cannot_be_trained_on_are_found_at_once(void **state) {
     struct elc_header header = tokens_header(), masked = tokens_header();
-    assert_int_equal(elc_corrupt_header(&masked, &(struct elc_mask_options){.mask_prob = 0.15}, 0),
+    assert_int_equal(elc_corrupt_header(&masked, &(struct elc_corruption){.mask_prob = 0.15}, 0),
                      0);
     const uint32_t many[LENGTH + 1] = {0};
     const struct {

@@ -27,10 +27,12 @@ static void the_papers_runs_cost_what_its_script_says(void **state) {
     (void)state;
     const struct elc_pretrain_config small = configured("small"), base = configured("base"),
                                      large = configured("large");
-    close_to(elc_flops_paper(&small, 128, 128e6), 1.293743798272e+18, 1e-12);
-    close_to(elc_flops_paper(&base, 512, 256 * 766000.0), 6.4245418342776832e+19, 1e-12);
-    close_to(elc_flops_paper(&large, 512, 2048 * 400000.0), 7.117606040895488e+20, 1e-12);
-    assert_true(elc_flops_paper(&small, 128, 0) == 0);
+    close_to(elc_flops_paper(&small, ELC_OBJECTIVE_ELECTRA, 128, 128e6), 1.293743798272e+18, 1e-12);
+    close_to(elc_flops_paper(&base, ELC_OBJECTIVE_ELECTRA, 512, 256 * 766000.0),
+             6.4245418342776832e+19, 1e-12);
+    close_to(elc_flops_paper(&large, ELC_OBJECTIVE_ELECTRA, 512, 2048 * 400000.0),
+             7.117606040895488e+20, 1e-12);
+    assert_true(elc_flops_paper(&small, ELC_OBJECTIVE_ELECTRA, 128, 0) == 0);
 }
 
 struct product {
@@ -57,12 +59,15 @@ static void real_operations_are_those_of_the_products(void **state) {
     double forward = 0;
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
         forward += 2 * products[i].m * products[i].k * products[i].n * products[i].times;
-    close_to(elc_flops_real(&config, (uint64_t)t, t1 * t1 + t2 * t2, (uint64_t)masked), 3 * forward,
-             1e-12);
+    close_to(elc_flops_real(&config, ELC_OBJECTIVE_ELECTRA, (uint64_t)t, t1 * t1 + t2 * t2,
+                            (uint64_t)masked),
+             3 * forward, 1e-12);
     config.discriminator.embedding_size = config.generator.embedding_size = 256;
-    double wider = elc_flops_real(&config, (uint64_t)t, t1 * t1 + t2 * t2, 0);
+    double wider =
+        elc_flops_real(&config, ELC_OBJECTIVE_ELECTRA, (uint64_t)t, t1 * t1 + t2 * t2, 0);
     config.discriminator.embedding_size = config.generator.embedding_size = 128;
-    double project = elc_flops_real(&config, (uint64_t)t, t1 * t1 + t2 * t2, 0) - wider;
+    double project =
+        elc_flops_real(&config, ELC_OBJECTIVE_ELECTRA, (uint64_t)t, t1 * t1 + t2 * t2, 0) - wider;
     /* of equal widths the discriminator's projection falls away, the generator's doubles */
     close_to(project, 3 * 2 * t * (128 * 256 + 128 * 64 - 256 * 64), 1e-9);
 }
