@@ -29,6 +29,7 @@ struct train {
     uint64_t steps, epochs, batch, warmup, valid_every, log_every, patience;
     double lr, hours;
     bool resume, shuffle;
+    bool spools; /* a pipe is read to its end before the first step, even with --steps */
 
     struct elc_run_options run;
     struct elc_run_work work;
@@ -53,5 +54,6 @@ int train_end(struct train *train, int result);
 
 /* The commands. argv[0] is the name of the command. */
 int train_pretrain(int argc, char **argv);
+int train_finetune(int argc, char **argv); /* classify, regress, tag, qa */
 
 #endif

@@ -205,7 +205,7 @@ static enum elc_examples_order order_of(const struct train *train) {
     bool standard = strcmp(path, "-") == 0;
     bool regular = (standard ? fstat(STDIN_FILENO, &status) : stat(path, &status)) == 0 &&
                    S_ISREG(status.st_mode);
-    if (!regular && tool->n_operands <= 1 && train->steps > 0)
+    if (!regular && tool->n_operands <= 1 && train->steps > 0 && !train->spools)
         return ELC_LIVE;
     return train->shuffle ? ELC_SHUFFLED : ELC_IN_ORDER;
 }

@@ -1,0 +1,100 @@
+/* What fine-tuning is configured by: defaults and overrides. */
+#include "electra/finetune_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "electra/json_text.h"
+#include "settings.h"
+
+#define OWN(key, type, min, max, open)                                                             \
+    { #key, type, offsetof(struct elc_finetune_config, key), min, max, open }
+#define NETWORK(key, min, max)                                                                     \
+    { #key, ELC_SETTING_REAL, offsetof(struct elc_config, key), min, max, false }
+
+static const struct elc_setting own_settings[] = {
+    OWN(learning_rate, ELC_SETTING_REAL, 0, 10, true),
+    OWN(layerwise_lr_decay, ELC_SETTING_REAL, 0.01, 1, false),
+    OWN(weight_decay_rate, ELC_SETTING_REAL, 0, 1, false),
+    OWN(warmup_proportion, ELC_SETTING_REAL, 0, 0.999, false),
+    OWN(train_batch_size, ELC_SETTING_U64, 1, 1 << 20, false),
+    OWN(lr_decay_power, ELC_SETTING_REAL, 0, 100, false),
+    OWN(adam_beta1, ELC_SETTING_REAL, 0, 1, true),
+    OWN(adam_beta2, ELC_SETTING_REAL, 0, 1, true),
+    OWN(adam_epsilon, ELC_SETTING_REAL, 0, 1, true),
+    OWN(adam_bias_correction, ELC_SETTING_BOOL, 0, 0, false),
+    OWN(max_grad_norm, ELC_SETTING_REAL, 0, 1e12, true),
+    OWN(sum_loss, ELC_SETTING_BOOL, 0, 0, false),
+};
+enum { N_OWN = sizeof own_settings / sizeof *own_settings };
+
+static const struct elc_setting network_settings[] = {
+    NETWORK(hidden_dropout_prob, 0, 0.999),
+    NETWORK(attention_probs_dropout_prob, 0, 0.999),
+    NETWORK(classifier_dropout, 0, 0.999),
+};
+enum { N_NETWORK = sizeof network_settings / sizeof *network_settings };
+
+void elc_finetune_config_default(struct elc_finetune_config *config,
+                                 const struct elc_config *network, bool trained) {
+    *config = (struct elc_finetune_config){
+        .learning_rate = network->hidden_size < 512    ? 3e-4
+                         : network->hidden_size < 1024 ? 1e-4
+                                                       : 5e-5,
+        .layerwise_lr_decay = !trained                          ? 1
+                              : network->num_hidden_layers < 24 ? 0.8
+                                                                : 0.9,
+        .weight_decay_rate = 0.01,
+        .warmup_proportion = 0.1,
+        .train_batch_size = 32,
+        .lr_decay_power = 1,
+        .adam_beta1 = 0.9,
+        .adam_beta2 = 0.999,
+        .adam_epsilon = 1e-6,
+        .max_grad_norm = 1,
+        .sum_loss = true,
+    };
+}
+
+static int store(struct elc_finetune_config *config, struct elc_config *network, const char *key,
+                 const json_t *value) {
+    const struct elc_setting *setting = elc_setting_find(own_settings, N_OWN, key);
+    if (setting)
+        return elc_setting_store(setting, config, value, ELC_EINVAL);
+    setting = elc_setting_find(network_settings, N_NETWORK, key);
+    if (setting)
+        return elc_setting_store(setting, network, value, ELC_EINVAL);
+    return elc_fail(ELC_EINVAL, "unknown key '%s'", key);
+}
+
+int elc_finetune_config_set(struct elc_finetune_config *config, struct elc_config *network,
+                            const char *const *overrides, size_t n_overrides) {
+    int err = 0;
+    for (size_t i = 0; !err && i < n_overrides; i++) {
+        char key[ELC_SETTING_KEY_BYTES];
+        json_t *value = NULL;
+        err = elc_setting_parse(key, &value, overrides[i]);
+        if (!err)
+            err = store(config, network, key, value);
+        json_decref(value);
+    }
+    return err;
+}
+
+int elc_finetune_config_format(const struct elc_finetune_config *config, struct elc_buffer *json) {
+    json_t *object = json_object();
+    int err = object ? 0 : elc_fail_memory(0);
+    for (size_t i = 0; !err && i < N_OWN; i++)
+        if (json_object_set_new(object, own_settings[i].key,
+                                elc_setting_json(&own_settings[i], config)) != 0)
+            err = elc_fail_memory(0);
+    char *text = err ? NULL : elc_json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (text)
+        err = elc_buffer_append(json, text, strlen(text));
+    else if (!err)
+        err = elc_fail_memory(0);
+    free(text);
+    json_decref(object);
+    return err;
+}
