@@ -1,0 +1,355 @@
+/* Conversions: every format against what transformers saves, and files that are not what they say.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "electra/convert.h"
+#include "electra/directory.h"
+#include "electra/file.h"
+#include "electra/random.h"
+#include "scratch.h"
+
+#define GOLDEN "tests/golden/convert/"
+
+static char *scratch, *output;
+
+static int setup(void **state) {
+    (void)state;
+    if (access("/dev/shm", W_OK) == 0) /* every model is fsynced, which takes its time on disks */
+        assert_int_equal(setenv("TMPDIR", "/dev/shm", 0), 0);
+    scratch = scratch_new();
+    output = elc_path_join(scratch, "output");
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    free(output);
+    scratch_delete(scratch);
+    return 0;
+}
+
+static void expect_equal_files(const char *a, const char *b) {
+    struct elc_map x, y;
+    assert_int_equal(elc_map_open(&x, a), 0);
+    assert_int_equal(elc_map_open(&y, b), 0);
+    if (x.len != y.len || memcmp(x.data, y.data, x.len) != 0)
+        fail_msg("%s and %s differ", a, b);
+    elc_map_close(&x);
+    elc_map_close(&y);
+}
+
+/* ---- what is right ---- */
+
+/* Converts GOLDEN source and compares with the GOLDEN file of weights. */
+static void check(const char *source, const char *expected, enum elc_convert_networks networks) {
+    struct elc_conversion conversion;
+    struct elc_convert_options options = {.networks = networks};
+    struct elc_network network;
+    char from[128], to[128];
+    snprintf(from, sizeof from, GOLDEN "%s", source);
+    snprintf(to, sizeof to, GOLDEN "%s", expected);
+    if (elc_convert(&conversion, output, from, &options) != 0)
+        fail_msg("%s", elc_error());
+    assert_int_equal(conversion.n_configs, 1);
+    assert_int_equal(conversion.not_finite.len + conversion.missing.len, 0);
+    char *weights = elc_path_join(output, "model.safetensors");
+    expect_equal_files(weights, to);
+    free(weights);
+    assert_int_equal(elc_network_load(&network, output, conversion.configs[0].architecture), 0);
+    elc_network_free(&network);
+    elc_conversion_free(&conversion);
+    scratch_remove(output);
+}
+
+static void every_format_gives_what_transformers_saves(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"discriminator", "discriminator/model.safetensors"},
+        {"discriminator/pytorch_model.bin", "discriminator/model.safetensors"},
+        {"discriminator/legacy.bin", "discriminator/model.safetensors"},
+        {"discriminator/strided.bin", "discriminator/model.safetensors"},
+        {"discriminator/flax_model.msgpack", "discriminator/model.safetensors"},
+        {"discriminator/sharded", "discriminator/model.safetensors"},
+        {"discriminator/sharded-bin", "discriminator/model.safetensors"},
+        {"generator", "generator/model.safetensors"},
+        {"generator/legacy.bin", "generator/model.safetensors"},
+        {"generator/flax_model.msgpack", "generator/model.safetensors"},
+        {"tensorflow/single.index", "generator/model.safetensors"},
+        {"tensorflow/single", "generator/model.safetensors"},
+        {"half/bf16.safetensors", "half/bf16-as-f32.safetensors"},
+        {"half/f16.safetensors", "half/f16-as-f32.safetensors"},
+        {"classifier", "classifier/model.safetensors"},
+        {"tagger", "tagger/model.safetensors"},
+        {"answerer", "answerer/model.safetensors"},
+        {"bert-mlm/bert.safetensors", "bert-mlm/model.safetensors"},
+        {"bert-tagger/bert.safetensors", "bert-tagger/model.safetensors"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check(cases[i][0], cases[i][1], ELC_CONVERT_ALL);
+    check("tensorflow/electra", "discriminator/model.safetensors", ELC_CONVERT_DISCRIMINATOR);
+    check("tensorflow/electra", "generator/model.safetensors", ELC_CONVERT_GENERATOR);
+}
+
+/* transformers leaves "electra." out of an encoder's names; the numbers are the same. */
+static void encoders_have_the_same_numbers(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {GOLDEN "encoder", GOLDEN "encoder"},
+        {GOLDEN "bert-encoder/bert.safetensors", GOLDEN "bert-encoder"},
+        {GOLDEN "discriminator", GOLDEN "discriminator"},
+        {GOLDEN "classifier", GOLDEN "classifier"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct elc_conversion conversion;
+        struct elc_safetensors ours, theirs;
+        const struct elc_convert_options options = {.encoder = true};
+        if (elc_convert(&conversion, output, cases[i][0], &options) != 0)
+            fail_msg("%s", elc_error());
+        assert_int_equal(conversion.configs[0].architecture, ELC_ENCODER);
+        elc_conversion_free(&conversion);
+        char *a = elc_path_join(output, "model.safetensors");
+        char *b = elc_path_join(cases[i][1], "model.safetensors");
+        assert_int_equal(elc_safetensors_open(&ours, a), 0);
+        assert_int_equal(elc_safetensors_open(&theirs, b), 0);
+        for (size_t k = 0; k < ours.n_tensors; k++) {
+            const struct elc_stored *x = &ours.tensors[k];
+            const struct elc_stored *y = elc_safetensors_find(&theirs, x->name);
+            if (!y)
+                y = elc_safetensors_find(&theirs, x->name + strlen("electra."));
+            assert_non_null(y);
+            assert_int_equal(x->bytes, y->bytes);
+            assert_memory_equal(x->data, y->data, x->bytes);
+        }
+        elc_safetensors_close(&ours);
+        elc_safetensors_close(&theirs);
+        free(a);
+        free(b);
+        scratch_remove(output);
+    }
+}
+
+static void a_bundle_holds_both_networks(void **state) {
+    (void)state;
+    struct elc_conversion conversion;
+    const struct elc_convert_options options = {0};
+    assert_int_equal(elc_convert(&conversion, output, GOLDEN "tensorflow/electra", &options), 0);
+    assert_int_equal(conversion.n_configs, 2);
+    assert_int_equal(conversion.configs[0].architecture, ELC_DISCRIMINATOR);
+    assert_int_equal(conversion.configs[1].architecture, ELC_GENERATOR);
+    assert_int_equal(conversion.configs[1].hidden_size, 4);
+    assert_int_equal(conversion.unused.len, 0);
+    assert_true(conversion.cased_by_vocab && !conversion.cased);
+    elc_conversion_free(&conversion);
+    static const enum elc_architecture wanted[] = {ELC_DISCRIMINATOR, ELC_GENERATOR};
+    for (size_t i = 0; i < 2; i++) {
+        struct elc_network network;
+        assert_int_equal(elc_network_load(&network, output, wanted[i]), 0);
+        elc_network_free(&network);
+    }
+    scratch_remove(output);
+}
+
+/* ---- what is wrong ---- */
+
+static int digit(char c) {
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* A file of the scratch directory with the bytes that hexadecimal digits say. */
+static char *write_hex(const char *name, const char *hex) {
+    size_t len = strcspn(hex, "\n") / 2;
+    uint8_t *bytes = malloc(len + 1);
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+    char *path = elc_path_join(scratch, name);
+    assert_int_equal(elc_file_write(path, bytes, len), 0);
+    free(bytes);
+    return path;
+}
+
+static void write_numbers(const char *index) {
+    char path[512];
+    uint8_t numbers[24];
+    for (size_t i = 0; i < sizeof numbers; i++)
+        numbers[i] = (uint8_t)i;
+    snprintf(path, sizeof path, "%.*s.data-00000-of-00001", (int)(strlen(index) - strlen(".index")),
+             index);
+    assert_int_equal(elc_file_write(path, numbers, sizeof numbers), 0);
+}
+
+static const struct elc_convert_options beside = {
+    .config = GOLDEN "discriminator/config.json",
+    .vocab = GOLDEN "discriminator/vocab.txt",
+};
+
+/* Line by line of convert-bad.tsv: name, message, bytes. First all files are written. */
+static void each_lie_is_named(void **state) {
+    (void)state;
+    FILE *file = fopen("tests/golden/convert-bad.tsv", "r");
+    char *line = NULL;
+    size_t capacity = 0, n = 0;
+    assert_non_null(file);
+    for (int round = 0; round < 2; round++) {
+        rewind(file);
+        while (getline(&line, &capacity, file) > 0) {
+            struct elc_conversion conversion;
+            char *message = strchr(line, '\t') + 1, *hex = strchr(message, '\t') + 1;
+            message[-1] = hex[-1] = '\0';
+            char *path = round == 0 ? write_hex(line, hex) : elc_path_join(scratch, line);
+            if (round == 0 && strncmp(line, "tf-", 3) == 0)
+                write_numbers(path);
+            if (round == 1 && message[0]) {
+                int err = elc_convert(&conversion, output, path, &beside);
+                elc_conversion_free(&conversion);
+                if (err >= 0 || err == ELC_ENOMEM || !strstr(elc_error(), message))
+                    fail_msg("%s: %d, %s; not: %s", line, err, elc_error(), message);
+                n++;
+            }
+            free(path);
+        }
+    }
+    free(line);
+    fclose(file);
+    assert_in_range(n, 140, 1000);
+}
+
+/* Many values in few bytes, and tensors that share a storage in another order than C's, so that
+ * each would have to be copied. */
+static void memory_stays_bounded(void **state) {
+    (void)state;
+    static const uint8_t head[] = "\x80\2\x8a\nl\xfc\x9c\x46\xf9\x20j\xa8P\x19.\x80\2M\xe9\3."
+                                  "\x80\2}X\r\0\0\0little_endian\x88s.\x80\2";
+    const size_t n = 3 << 20;
+    struct elc_buffer bytes = {0};
+    struct elc_conversion conversion;
+    assert_int_equal(elc_buffer_append(&bytes, head, sizeof head - 1), 0);
+    const size_t start = bytes.len;
+    assert_int_equal(elc_buffer_reserve(&bytes, n), 0);
+    memset(bytes.data + bytes.len, ')', n);
+    bytes.len += n;
+    char *path = elc_path_join(scratch, "many.bin");
+    assert_int_equal(elc_file_write(path, bytes.data, bytes.len), 0);
+    assert_int_equal(elc_convert(&conversion, output, path, &beside), ELC_ELIMIT);
+    assert_non_null(strstr(elc_error(), "more than 1048576 values"));
+    elc_conversion_free(&conversion);
+    /* dict: 'ai' -> storage 0 of 1024 numbers, [32, 32] transposed, 200 times */
+    bytes.len = start;
+    static const uint8_t place[] =
+        "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+        "0X\3\0\0\0cpuM\0\4NtQK\0K K \x86K\1K \x86\x89}tR";
+    assert_int_equal(elc_buffer_append(&bytes, "}(", 2), 0);
+    for (int i = 0; i < 200; i++) {
+        char name[32];
+        int len = snprintf(name, sizeof name, "X%c%c%c%ca%03d", 4, 0, 0, 0, i);
+        assert_int_equal(elc_buffer_append(&bytes, name, (size_t)len), 0);
+        assert_int_equal(elc_buffer_append(&bytes, place, sizeof place - 1), 0);
+    }
+    static const uint8_t keys[] = "u.\x80\2]X\1\0\0\0"
+                                  "0a.\0\4\0\0\0\0\0\0";
+    assert_int_equal(elc_buffer_append(&bytes, keys, sizeof keys - 1), 0);
+    assert_int_equal(elc_buffer_reserve(&bytes, 4096), 0);
+    memset(bytes.data + bytes.len, 0, 4096);
+    bytes.len += 4096;
+    free(path);
+    path = elc_path_join(scratch, "views.bin");
+    assert_int_equal(elc_file_write(path, bytes.data, bytes.len), 0);
+    assert_int_equal(elc_convert(&conversion, output, path, &beside), ELC_ELIMIT);
+    assert_non_null(strstr(elc_error(), "views of one another"));
+    elc_conversion_free(&conversion);
+    free(path);
+    elc_buffer_free(&bytes);
+}
+
+/* ---- damage ---- */
+
+static void copy_file(const char *from, const char *to) {
+    struct elc_map map;
+    assert_int_equal(elc_map_open(&map, from), 0);
+    (void)unlink(to);
+    assert_int_equal(elc_file_write(to, map.data, map.len), 0);
+    elc_map_close(&map);
+}
+
+/* Converts a damaged file. Whatever comes of it, it is an error with a message or a model. Unless
+ * `whole`, the conversion ends when the file has been read, as the output is there already. */
+static void try_bytes(const char *path, const uint8_t *bytes, size_t len, bool whole) {
+    struct elc_conversion conversion;
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+    int err = elc_convert(&conversion, whole ? output : scratch, path, &beside);
+    assert_true(err <= 0 && err != ELC_ENOMEM && (err == 0 || elc_error()[0]));
+    elc_conversion_free(&conversion);
+    if (err == 0)
+        scratch_remove(output);
+}
+
+/* Cut short at some places, and with a bit or a byte changed many times. */
+static void damage(const char *golden) {
+    enum { CUTS = 60, FLIPS = 400, WHOLE = 10 /* each of them writes a model, which takes time */ };
+    struct elc_map map;
+    struct elc_random random;
+    char *path = elc_path_join(scratch, strrchr(golden, '/') + 1);
+    assert_int_equal(elc_map_open(&map, golden), 0);
+    uint8_t *bytes = malloc(map.len);
+    memcpy(bytes, map.data, map.len);
+    elc_random_init(&random, 7, ELC_INIT, 0, 0);
+    for (size_t i = 0; i < CUTS; i++)
+        try_bytes(path, bytes, map.len * i / CUTS, true);
+    for (size_t i = 0; i < FLIPS; i++) {
+        const size_t at = (size_t)elc_random_below(&random, map.len);
+        const uint8_t was = bytes[at];
+        if (i % 2)
+            bytes[at] ^= (uint8_t)(1u << elc_random_below(&random, 8));
+        else
+            bytes[at] = (uint8_t)elc_random_below(&random, 256);
+        try_bytes(path, bytes, map.len, i < WHOLE);
+        bytes[at] = was;
+    }
+    free(bytes);
+    elc_map_close(&map);
+    free(path);
+}
+
+static void damaged_files_do_no_harm(void **state) {
+    (void)state;
+    static const char *const files[] = {
+        "discriminator/pytorch_model.bin",
+        "discriminator/legacy.bin",
+        "discriminator/strided.bin",
+        "discriminator/flax_model.msgpack",
+        "discriminator/model.safetensors",
+        "tensorflow/electra.index",
+        "discriminator/sharded/model.safetensors.index.json",
+    };
+    char *numbers = elc_path_join(scratch, "electra.data-00000-of-00001");
+    copy_file(GOLDEN "tensorflow/electra.data-00000-of-00001", numbers);
+    free(numbers);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char golden[128];
+        snprintf(golden, sizeof golden, GOLDEN "%s", files[i]);
+        damage(golden);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_format_gives_what_transformers_saves),
+        cmocka_unit_test(encoders_have_the_same_numbers),
+        cmocka_unit_test(a_bundle_holds_both_networks),
+        cmocka_unit_test(each_lie_is_named),
+        cmocka_unit_test(memory_stays_bounded),
+        cmocka_unit_test(damaged_files_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
