@@ -89,6 +89,25 @@ pretrain() {
     done
 }
 
+@test "pretrain: BERT's objective, and replacements recorded before, on the same tokens" {
+    make_text
+    export BUDGET='--steps 5'
+    pretrain EPOCHS=2 mlm rtd
+    grep -q '"valid_mlm_loss":' work/mlm/metrics.jsonl
+    run ! grep -q disc_ work/mlm/metrics.jsonl
+    grep -q '"valid_disc_auc":' work/rtd-unigram/metrics.jsonl
+    run ! grep -q mlm_ work/rtd-unigram/metrics.jsonl
+    [ -e work/mlm/done ] && [ -e work/rtd-unigram/done ] && [ ! -e work/model ]
+    electra-view --check work/train-unigram.els work/heldout-unigram.els
+    [ "$(pretrain EPOCHS=2 mlm rtd)" = "make: Nothing to be done for 'mlm'.
+make: Nothing to be done for 'rtd'." ]
+    # What a generator draws that has been trained before: another run's, or this one's.
+    pretrain EPOCHS=1 METHOD=generator GENERATOR=work/mlm rtd
+    [ -e work/rtd-generator/done ] && [ ! -e work/model ]
+    pretrain EPOCHS=1 WORK=own METHOD=generator rtd
+    [ -e own/model/done ] && [ -e own/rtd-generator/done ]
+}
+
 @test "pretrain: masks recorded by electra-corrupt train alike" {
     make_text
     export BUDGET='--epochs 1' FLAGS=--no-shuffle
@@ -150,12 +169,12 @@ END
     make_runs
     fake_gnuplot -o curves.svg runs/small "runs/it's/"
     [ "$(cat curves.svg)" = drawn ]
-    # x, three losses, the same held out, both AUCs, learning rate, tokens per second
+    # x, four losses and an accuracy, the same held out, both AUCs, learning rate, tokens per second
     diff told/0 - <<'END'
-1 50.5 9.25 ? ? ? ? ? ? 5e-05 1000.0
-100 40.5 9.25 ? ? ? ? ? ? 5e-05 1000.0
-200 30.5 9.25 ? ? ? ? ? ? 5e-05 1000.0
-200 ? ? ? 31 ? ? 0.75 0.625 ? ?
+1 50.5 9.25 ? ? ? ? ? ? ? ? ? ? 5e-05 1000.0
+100 40.5 9.25 ? ? ? ? ? ? ? ? ? ? 5e-05 1000.0
+200 30.5 9.25 ? ? ? ? ? ? ? ? ? ? 5e-05 1000.0
+200 ? ? ? ? ? 31 ? ? ? ? 0.75 0.625 ? ?
 END
     [ "$(wc -l <told/1)" = 3 ]
     grep -q "■ small'" told/script
@@ -171,6 +190,26 @@ END
     rm -r told
     fake_gnuplot -x tokens runs/small/metrics.jsonl
     [ "$(cut -d ' ' -f 1 told/0 | tr '\n' ' ')" = '1000 100000 200000 200000 ' ]
+}
+
+@test "plot: what each objective and task measures" {
+    mkdir mlm tokens tagged
+    echo '{"step":1,"loss":9,"mlm_loss":9,"mlm_accuracy":0.5}' >mlm/metrics.jsonl
+    echo '{"step":1,"loss":9,"mlm_loss":9,"token_loss":8,"replaced":0.1}' >tokens/metrics.jsonl
+    printf '%s\n' '{"step":1,"loss":2}' '{"step":1,"valid_loss":2,"valid_f1":0.5,"valid_accuracy":0.25}' \
+        >tagged/metrics.jsonl
+    titles() {
+        rm -rf told
+        fake_gnuplot -o curves.svg "$@" >/dev/null
+        sed -n "s/^set title '\([^(']*[^( ']\).*/\1/p" told/script | paste -sd ';'
+    }
+    [ "$(titles mlm)" = 'loss;generator: loss of masked tokens, nats;masked tokens: share guessed right' ]
+    grep -q '^set multiplot layout 1,3 ' told/script
+    [ "$(titles tokens)" = 'loss;generator: loss of masked tokens, nats;predicted tokens: loss, nats' ]
+    [ "$(titles tagged)" = 'loss;accuracy, held out;f1, held out' ]
+    titles mlm tokens tagged
+    grep -q '^set multiplot layout 2,3 ' told/script
+    [ "$(grep -c '^plot' told/script)" = 6 ]
 }
 
 @test "plot: runs whose names are alike are told apart by their paths" {
