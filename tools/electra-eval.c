@@ -1,6 +1,7 @@
 /* electra-eval: results of electra-score with their gold in, metrics out. */
 #include "common.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "electra/evaluate.h"
@@ -132,16 +133,16 @@ int main(int argc, char **argv) {
         .threads = 1,
     };
     tool_parse(&tool, argc, argv);
-    if (options.threshold != 0 && options.squad && strcmp(options.squad, "1.1") == 0)
-        return tool_usage(&tool, "--threshold is a matter of --squad 2.0");
     if (options.against && !tool_option(&tool, "bootstrap")->given)
         options.bootstrap = PAIRED_RESAMPLES;
     int err = evaluate(&tool, &options);
+    free(options.metrics.items);
     if (err == ELC_EINVAL)
         return tool_usage(&tool, "%s", elc_error());
-    if (err)
-        return tool_end(&tool, tool_fail(&tool, "%s", elc_error()));
-    if (tool.rejected > 0)
+    if (!err && tool.rejected > 0)
         tool_warn(&tool, "%llu texts were left out", (unsigned long long)tool.rejected);
-    return tool_end(&tool, tool.rejected > 0 ? TOOL_REJECTED : TOOL_DONE);
+    int status = err                 ? tool_fail(&tool, "%s", elc_error())
+                 : tool.rejected > 0 ? TOOL_REJECTED
+                                     : TOOL_DONE;
+    return tool_end(&tool, status);
 }
