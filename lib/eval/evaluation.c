@@ -14,9 +14,11 @@
 
 void elc_evaluation_warn(const struct elc_evaluation *evaluation, const char *format, ...) {
     char message[512];
+    int len = snprintf(message, 200, "%s: ", evaluation->name);
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(message, sizeof message, format, arguments);
+    len = len < 200 ? len : 199;
+    (void)vsnprintf(message + len, sizeof message - (size_t)len, format, arguments);
     va_end(arguments);
     if (evaluation->options.warn)
         evaluation->options.warn(evaluation->options.context, message);

@@ -48,7 +48,8 @@ struct elc_part {
 
 struct elc_evaluation {
     const struct elc_eval_task *task;
-    struct elc_evaluation_options options; /* strings are borrowed while reading alone */
+    struct elc_evaluation_options options; /* strings are borrowed, while reading alone */
+    const char *name;                      /* of the first operand; borrowed likewise */
     size_t n;                              /* texts */
     uint64_t n_rejected;
     struct elc_eval_text {

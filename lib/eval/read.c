@@ -262,15 +262,18 @@ static int read_stream(struct elc_evaluation *evaluation, char *const *paths, si
 
 int elc_evaluation_read(struct elc_evaluation **evaluation, char *const *paths, size_t n_paths,
                         const struct elc_evaluation_options *options) {
-    struct elc_evaluation *made = calloc(1, sizeof *made);
     *evaluation = NULL;
+    if (options->has_threshold && options->squad == ELC_RULES_1_1)
+        return elc_fail(ELC_EINVAL, "SQuAD 1.1's rules know no threshold");
+    struct elc_evaluation *made = calloc(1, sizeof *made);
     if (!made)
         return elc_fail_memory(sizeof *made);
     made->options = *options;
+    made->name = n_paths > 0 && strcmp(paths[0], "-") != 0 ? paths[0] : "standard input";
     int err = options->jsonl ? read_lines(made, paths, n_paths) : read_stream(made, paths, n_paths);
     if (!err && (err = elc_evaluation_finish(made)))
-        err = elc_context(err, "%s",
-                          n_paths > 0 && strcmp(paths[0], "-") != 0 ? paths[0] : "standard input");
+        err = elc_context(err, "%s", made->name);
+    made->name = NULL; /* what is borrowed */
     made->options.positive = NULL;
     if (err) {
         elc_evaluation_destroy(made);
