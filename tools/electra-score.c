@@ -21,7 +21,7 @@ static int choice(const char *choices, const char *word) {
     return place;
 }
 
-static const char tasks[] = "rtd|embed|fill|pll", formats[] = "tsv|jsonl|stream|f32";
+static const char tasks[] = "rtd|embed|fill|pll|classify|regress|tag", formats[] = "tsv|jsonl|stream|f32";
 
 static struct elc_score_options score_options(const struct tool *tool,
                                               const struct options *options) {

@@ -114,7 +114,10 @@ int elc_builder_array(struct elc_builder *builder, const char *key, size_t count
 int elc_builder_element_str(struct elc_builder *builder, const char *text,
                             size_t len) ELC_MUST_CHECK;
 int elc_builder_element_uint(struct elc_builder *builder, uint64_t value) ELC_MUST_CHECK;
+int elc_builder_element_double(struct elc_builder *builder, double value) ELC_MUST_CHECK;
 int elc_builder_element_map(struct elc_builder *builder, size_t n_pairs) ELC_MUST_CHECK;
+/* A map as a field: n_pairs times a string and an element follow. */
+int elc_builder_map(struct elc_builder *builder, const char *key, size_t n_pairs) ELC_MUST_CHECK;
 /* All fields of another record under construction. */
 int elc_builder_append(struct elc_builder *builder, const struct elc_builder *more) ELC_MUST_CHECK;
 /* Completes the map in builder->record; valid until the next call. */

@@ -18,11 +18,14 @@ extern "C" {
 #endif
 
 enum elc_score_task {
-    ELC_SCORE_AUTO,  /* what the model is made for: the first of these with its architecture */
-    ELC_SCORE_RTD,   /* discriminator: P(replaced) of every token */
-    ELC_SCORE_EMBED, /* any network: one vector for the text */
-    ELC_SCORE_FILL,  /* generator: the likeliest tokens for each [MASK] */
-    ELC_SCORE_PLL,   /* generator: pseudo-log-likelihood, each token masked in turn */
+    ELC_SCORE_AUTO,     /* what the model is made for: the first of these with its architecture */
+    ELC_SCORE_RTD,      /* discriminator: P(replaced) of every token */
+    ELC_SCORE_EMBED,    /* any network: one vector for the text */
+    ELC_SCORE_FILL,     /* generator: the likeliest tokens for each [MASK] */
+    ELC_SCORE_PLL,      /* generator: pseudo-log-likelihood, each token masked in turn */
+    ELC_SCORE_CLASSIFY, /* sequence classifier: the text's class, or its labels */
+    ELC_SCORE_REGRESS,  /* the same, of problem type regression: numbers */
+    ELC_SCORE_TAG,      /* token classifier: a label for each word */
 };
 
 enum elc_score_format {

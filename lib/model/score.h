@@ -27,6 +27,7 @@
 #include "electra/score.h"
 #include "electra/stream.h"
 #include "electra/vocab.h"
+#include "head.h"
 
 /* ---- the model (score.c) ---- */
 
@@ -37,6 +38,8 @@ struct elc_scorer {
     struct elc_network network;
     struct elc_weights weights;
     struct elc_vocab *vocab;
+    const char *const *labels; /* [config.num_labels] names of a fine-tuned network's outputs */
+    struct elc_arena arena;    /* those that the model does not have */
 };
 
 /* ELC_EMISMATCH, naming both, unless the stream with this header was made for the model. */
@@ -103,9 +106,10 @@ struct elc_score_pass {
     struct elc_batch texts; /* those of the job that can be scored, one after another */
     struct elc_buffer rows; /* what `collect` has noted; emptied before each batch */
     /* What `forward` leaves for `compute`. */
-    const elc_float *outputs;  /* in the workspace */
-    struct elc_buffer numbers; /* or here */
-    struct elc_batch variants; /* scratch of pll: texts, each with one token masked */
+    const elc_float *outputs;    /* in the workspace */
+    struct elc_buffer numbers;   /* or here */
+    struct elc_batch variants;   /* scratch of pll: texts, each with one token masked */
+    struct elc_head_memory head; /* of fine-tuned networks */
 };
 
 /* Where in the pass a text's part is. */
@@ -121,6 +125,14 @@ struct elc_candidate {
     float p;
 };
 
+/* A span of words that a model gave a type. */
+struct elc_entity {
+    const char *type;
+    size_t type_len;
+    struct elc_score_word place; /* its characters, where it is */
+    double score;                /* mean over its words of their labels' probabilities */
+};
+
 /* Of one text; each task fills its own part. */
 struct elc_score_result {
     const float *vector; /* [width] the row of format f32; embed */
@@ -134,6 +146,19 @@ struct elc_score_result {
     double pll;        /* pll: the sum of the logarithms of each token's probability */
     size_t n_counted;  /* pll: how many these are */
     double perplexity; /* pll: exp(-pll / n_counted) */
+    /* classify: [n_labels] probabilities; tag: the same of each word that has a token; regress:
+     * [n_labels] numbers. */
+    const double *values;
+    const char *const *labels; /* classify, tag: [n_labels] names */
+    size_t n_labels;
+    size_t best;                 /* classify: the likeliest */
+    bool multi_label;            /* classify: those with p > 0.5 apply */
+    const uint32_t *word_tokens; /* tag: [n_words] the first token, UINT32_MAX: it has none */
+    const uint32_t *word_labels; /* tag: [n_words] */
+    size_t n_words;
+    const struct elc_entity *entities; /* tag: [n_entities] */
+    size_t n_entities;
+    struct elc_buffer word_buffer, label_buffer, tag_buffer, entity_buffer;
     struct elc_buffer numbers, joined; /* what the pointers above point into */
 };
 void elc_score_result_free(struct elc_score_result *result);
@@ -143,6 +168,8 @@ void *elc_score_numbers(struct elc_score_result *result, size_t count, size_t si
 struct elc_score_entry {
     const char *name;                   /* as --task and a stream's header have it */
     enum elc_architecture architecture; /* of the network, with the head that it needs */
+    /* Is it the task of a network with this config? NULL: of those with that architecture. */
+    bool (*fits)(const struct elc_config *config);
     bool masked, replaced;   /* reads corrupted streams with [MASK]s, or with replacements, too */
     const char *gold;        /* the key that has the right answers, where that is not `label` */
     const char *const *keys; /* that results add to a stream's records; the last is NULL */
@@ -173,9 +200,23 @@ struct elc_score_entry {
     int (*record)(struct elc_builder *builder, const struct elc_score_text *text,
                   const struct elc_score_result *result);
 };
-extern const struct elc_score_entry elc_score_rtd, elc_score_embed, elc_score_fill, elc_score_pll;
+extern const struct elc_score_entry elc_score_rtd, elc_score_embed, elc_score_fill, elc_score_pll,
+    elc_score_classify, elc_score_regress, elc_score_tag;
 /* The entry of a task other than AUTO. */
 const struct elc_score_entry *elc_score_entry(enum elc_score_task task);
+
+/* ---- what fine-tuned networks have in common (score_head.c) ---- */
+
+/* A row of the head for each text: its first token. For `collect`. */
+int elc_score_collect_first(struct elc_score_pass *pass, const struct elc_score_text *text,
+                            const struct elc_score_place *place);
+/* The same for each of text->rows. */
+int elc_score_collect_rows(struct elc_score_pass *pass, const struct elc_score_text *text,
+                           const struct elc_score_place *place);
+/* pass->outputs [rows collected, num_labels] by encoder and head. For `forward`. */
+int elc_score_forward_head(struct elc_score_pass *pass);
+/* p [n] = softmax of logits [n]; returns the likeliest, or ELC_ENUMERIC. */
+int elc_score_softmax(double *p, const elc_float *logits, size_t n);
 
 /* ---- formats (score_format.c) ---- */
 

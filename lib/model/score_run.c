@@ -325,6 +325,7 @@ static void free_workers(struct worker *workers, size_t n_workers) {
         elc_workspace_free(&pass->workspace);
         elc_batch_free(&pass->texts);
         elc_batch_free(&pass->variants);
+        elc_head_memory_free(&pass->head);
         elc_buffer_free(&pass->rows);
         elc_buffer_free(&pass->numbers);
         elc_score_text_free(&workers[i].text);

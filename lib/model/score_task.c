@@ -2,14 +2,14 @@
 #include "score.h"
 
 static const struct elc_score_entry *const entries[] = {
-    [ELC_SCORE_RTD] = &elc_score_rtd,
-    [ELC_SCORE_EMBED] = &elc_score_embed,
-    [ELC_SCORE_FILL] = &elc_score_fill,
-    [ELC_SCORE_PLL] = &elc_score_pll,
+    [ELC_SCORE_RTD] = &elc_score_rtd,           [ELC_SCORE_EMBED] = &elc_score_embed,
+    [ELC_SCORE_FILL] = &elc_score_fill,         [ELC_SCORE_PLL] = &elc_score_pll,
+    [ELC_SCORE_CLASSIFY] = &elc_score_classify, [ELC_SCORE_REGRESS] = &elc_score_regress,
+    [ELC_SCORE_TAG] = &elc_score_tag,
 };
 
 const struct elc_score_entry *elc_score_entry(enum elc_score_task task) {
-    return entries[task];
+    return task < sizeof entries / sizeof *entries ? entries[task] : NULL;
 }
 
 /* ---- what results have in common ---- */
@@ -22,5 +22,9 @@ void *elc_score_numbers(struct elc_score_result *result, size_t count, size_t si
 void elc_score_result_free(struct elc_score_result *result) {
     elc_buffer_free(&result->numbers);
     elc_buffer_free(&result->joined);
+    elc_buffer_free(&result->word_buffer);
+    elc_buffer_free(&result->label_buffer);
+    elc_buffer_free(&result->tag_buffer);
+    elc_buffer_free(&result->entity_buffer);
     *result = (struct elc_score_result){0};
 }

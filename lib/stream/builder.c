@@ -113,10 +113,22 @@ int elc_builder_element_uint(struct elc_builder *builder, uint64_t value) {
     return msgpack_pack_uint64(&packer, value);
 }
 
+int elc_builder_element_double(struct elc_builder *builder, double value) {
+    msgpack_packer packer;
+    elc_packer_init(&packer, &builder->fields);
+    return msgpack_pack_double(&packer, value);
+}
+
 int elc_builder_element_map(struct elc_builder *builder, size_t n_pairs) {
     msgpack_packer packer;
     elc_packer_init(&packer, &builder->fields);
     return msgpack_pack_map(&packer, n_pairs);
+}
+
+int elc_builder_map(struct elc_builder *builder, const char *key, size_t n_pairs) {
+    msgpack_packer packer;
+    int err = begin_field(builder, &packer, key, strlen(key));
+    return err ? err : msgpack_pack_map(&packer, n_pairs);
 }
 
 int elc_builder_append(struct elc_builder *builder, const struct elc_builder *more) {
