@@ -80,6 +80,7 @@ struct elc_weights {
     struct elc_discriminator_head discriminator;
     struct elc_generator_head generator;
     struct elc_task_head task;
+    struct elc_packed *packed; /* opaque; NULL without elc_weights_pack */
 };
 /* Names the tensors of `table` that start at `block`. What a generator in pre-training leaves out
  * of its table (elc_sharing) are those of `owner`, which stays alive; else `owner` may be NULL.
@@ -90,7 +91,11 @@ int elc_weights_of_block(struct elc_weights *weights, const struct elc_config *c
 /* The same for a loaded network, whose tensors may lie anywhere. */
 int elc_weights_of_network(struct elc_weights *weights,
                            const struct elc_network *network) ELC_MUST_CHECK;
-void elc_weights_free(struct elc_weights *weights); /* the pointers, not the numbers; idempotent */
+/* Copies the layers' matrices into the layout that products want (tensor.h), as large as they are
+ * again: for weights that stay the same while many batches are scored. Results keep their bits. */
+int elc_weights_pack(struct elc_weights *weights) ELC_MUST_CHECK;
+/* The pointers and what was packed, not the numbers; idempotent. */
+void elc_weights_free(struct elc_weights *weights);
 
 /* ---- forward passes without dropout ---- */
 

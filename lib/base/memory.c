@@ -1,10 +1,12 @@
 /* Growable buffers, arenas, growing arrays. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "electra/memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 int elc_grow(void *array, size_t *capacity, size_t needed, size_t item_size) {
     if (needed <= *capacity)
@@ -132,17 +134,22 @@ void elc_arena_free(struct elc_arena *arena) {
 }
 
 void *elc_calloc_aligned(size_t count, size_t size) {
-    enum { LINE = 64 };
+    enum { LINE = 64, HUGE = 2 * 1024 * 1024 };
     size_t bytes;
     void *memory = NULL;
-    if (!elc_size_product(&bytes, count, size) || bytes > SIZE_MAX - LINE) {
+    if (!elc_size_product(&bytes, count, size) || bytes > SIZE_MAX - HUGE) {
         elc_fail_memory(0);
         return NULL;
     }
-    if (posix_memalign(&memory, LINE, bytes > 0 ? bytes : LINE) != 0) {
+    const bool huge = bytes >= 2 * HUGE;
+    if (posix_memalign(&memory, huge ? HUGE : LINE, bytes > 0 ? bytes : LINE) != 0) {
         elc_fail_memory(bytes);
         return NULL;
     }
+#ifdef MADV_HUGEPAGE
+    if (huge) /* one page fault instead of 512, where the kernel can */
+        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
     memset(memory, 0, bytes);
     return memory;
 }

@@ -110,7 +110,7 @@ static int allocate(struct elc_activations *a) {
     if (!a->block)
         return ELC_ENOMEM;
     layout(a);
-    return 0;
+    return a->keep ? elc_packed_new(&a->packed, &a->config, true) : 0;
 }
 
 int elc_activations_prepare(struct elc_activations **activations, const struct elc_config *config,
@@ -152,6 +152,7 @@ void elc_activations_free(struct elc_activations *a) {
     if (!a)
         return;
     elc_generator_memory_free(a->generator);
+    elc_packed_free(a->packed);
     free(a->layers);
     free(a->workers);
     free(a->block);

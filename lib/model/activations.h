@@ -11,6 +11,7 @@
 
 #include "electra/encoder.h"
 #include "electra/nn.h"
+#include "packed.h"
 
 /* Rows of a tile: in the forward pass as many as leave two rows-by-F matrices in cache, backward as
  * many as repay the packing of weights. */
@@ -73,6 +74,7 @@ struct elc_activations {
     elc_float *partial;     /* [tiles, 4·max(H, E)] the tiles' parts of LayerNorms' gradients */
 
     struct elc_generator_memory *generator; /* of its head; made when first needed */
+    struct elc_packed *packed; /* the weights of the pass, if `keep`; filled by elc_encoder_pass */
 };
 
 /* One pass over one batch. */
@@ -110,8 +112,7 @@ static inline struct elc_tile elc_tile(size_t item, size_t n_rows, size_t tile_r
 
 /* d_x[n, n_in] = d_y[n, n_out]·W, or with `add` d_x + d_y·W, for n rows. */
 void elc_rows_backward(elc_float *d_x, size_t ld_x, const elc_float *d_y, size_t ld_y,
-                       const elc_float *weight, size_t n, size_t n_out, size_t n_in,
-                       bool add);
+                       const elc_float *weight, size_t n, size_t n_out, size_t n_in, bool add);
 
 /* The dropout of rows at one site, asked for in ascending order. */
 struct elc_row_dropout {

@@ -41,10 +41,22 @@ const elc_float *elc_row_factors(struct elc_row_dropout *dropout, size_t row, si
 
 /* ---- rows ---- */
 
-/* y = linear(x) for n rows that lie close together. */
-static void forward_rows(elc_float *y, const elc_float *x, const struct elc_linear *linear,
-                         size_t n, size_t n_out, size_t n_in) {
-    elc_linear(y, n_out, x, n_in, linear->weight, n_in, linear->bias, n, n_out, n_in);
+/* The matrices of the layer that the pass is at, packed, or NULL. */
+static const struct elc_packed_layer *packed_layer(const struct elc_pass *pass) {
+    const struct elc_packed *packed = pass->a->keep ? pass->a->packed : pass->weights->packed;
+    return packed ? &packed->layers[pass->layer] : NULL;
+}
+
+/* y = linear(x) for n rows of x that lie close together, where `linear` is one of the layer's. */
+static void forward_rows(const struct elc_pass *pass, elc_float *y, size_t ld_y, const elc_float *x,
+                         const struct elc_linear *linear, enum elc_matrix matrix, size_t n,
+                         size_t n_out, size_t n_in) {
+    const struct elc_packed_layer *packed = packed_layer(pass);
+    if (packed)
+        elc_multiply_packed(y, ld_y, x, n_in, packed->forward[matrix], linear->bias, false, n,
+                            n_out, n_in);
+    else
+        elc_linear(y, ld_y, x, n_in, linear->weight, n_in, linear->bias, n, n_out, n_in);
 }
 
 /* A place where a block's output joins the residual stream, and the LayerNorm behind it. */
@@ -83,7 +95,8 @@ static void project_qkv(const struct elc_pass *pass, const struct elc_tile *tile
     const elc_float *x = pass->a->hidden + tile->first * h;
     elc_float *qkv = pass->a->layers[pass->layer].qkv + tile->first * 3 * h;
     for (size_t i = 0; i < 3; i++)
-        elc_linear(qkv + i * h, 3 * h, x, h, parts[i]->weight, h, parts[i]->bias, tile->n, h, h);
+        forward_rows(pass, qkv + i * h, 3 * h, x, parts[i], (enum elc_matrix)(ELC_QUERY + i),
+                     tile->n, h, h);
 }
 
 /* ---- embeddings ---- */
@@ -130,7 +143,8 @@ static int embed_tile(void *context, size_t item, int worker) {
     elc_float *hidden = a->hidden + tile.first * h;
     embed(pass, &tile, memory);
     if (e != h)
-        forward_rows(hidden, memory->product, &pass->weights->project, tile.n, h, e);
+        elc_linear(hidden, h, memory->product, e, pass->weights->project.weight, e,
+                   pass->weights->project.bias, tile.n, h, e);
     else
         memcpy(hidden, memory->product, tile.n * h * sizeof *hidden);
     if (a->keep)
@@ -195,16 +209,18 @@ static int layer_tile(void *context, size_t item, int worker) {
 
     const struct join after_attention = {&layer->attention_norm, 0, saved->attention_hat,
                                          saved->attention_rstd};
-    forward_rows(memory->product, saved->context + tile.first * h, &layer->attention_output, tile.n,
-                 h, h);
+    forward_rows(pass, memory->product, h, saved->context + tile.first * h,
+                 &layer->attention_output, ELC_ATTENTION_OUTPUT, tile.n, h, h);
     add_and_norm(pass, &tile, memory->middle, memory->product, hidden, memory->factors,
                  &after_attention);
 
     const struct join after_output = {&layer->output_norm, 1, saved->output_hat,
                                       saved->output_rstd};
-    forward_rows(inner, memory->middle, &layer->intermediate, tile.n, f, h);
+    forward_rows(pass, inner, f, memory->middle, &layer->intermediate, ELC_INTERMEDIATE, tile.n, f,
+                 h);
     elc_activate(memory->active, inner, tile.n * f, config->hidden_act);
-    forward_rows(memory->product, memory->active, &layer->output, tile.n, h, f);
+    forward_rows(pass, memory->product, h, memory->active, &layer->output, ELC_OUTPUT, tile.n, h,
+                 f);
     add_and_norm(pass, &tile, hidden, memory->product, memory->middle, memory->factors,
                  &after_output);
 
@@ -221,7 +237,9 @@ int elc_encoder_pass(struct elc_pass *pass) {
     const size_t n_tiles = elc_tiles(pass->batch->n_tokens, ELC_FORWARD_ROWS);
     const size_t n_attentions = pass->batch->n_sequences * config->num_attention_heads;
     pass->layer = 0;
-    int err = elc_parallel_for(pass->pool, n_tiles, embed_tile, pass);
+    int err = pass->a->keep ? elc_packed_fill(pass->a->packed, pass->weights, pass->pool) : 0;
+    if (!err)
+        err = elc_parallel_for(pass->pool, n_tiles, embed_tile, pass);
     for (unsigned i = 0; !err && i < config->num_hidden_layers; i++) {
         pass->layer = i;
         err = elc_parallel_for(pass->pool, n_attentions, attend, pass);

@@ -103,6 +103,7 @@ static int layer_tile(void *context, size_t item, int worker) {
     const struct elc_config *config = &pass->weights->config;
     const struct elc_layer *layer = &pass->weights->layers[pass->layer];
     const struct elc_layer_activations *saved = &pass->a->layers[pass->layer];
+    const struct elc_packed_layer *packed = &pass->a->packed->layers[pass->layer];
     struct elc_activations *a = pass->a;
     const size_t h = config->hidden_size, f = config->intermediate_size;
     const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
@@ -113,16 +114,16 @@ static int layer_tile(void *context, size_t item, int worker) {
 
     join_backward(pass, &tile, a->d_hidden, a->d_output, partial + 2 * h, saved->output_hat,
                   saved->output_rstd, layer->output_norm.weight, 1, factors);
-    elc_rows_backward(a->d_inner + at_f, f, a->d_output + at_h, h, layer->output.weight, tile.n, h,
-                      f, 0);
+    elc_multiply_packed(a->d_inner + at_f, f, a->d_output + at_h, h, packed->backward[ELC_OUTPUT],
+                        NULL, false, tile.n, f, h);
     elc_activate_backward(a->d_inner + at_f, a->active + at_f, saved->inner + at_f, tile.n * f,
                           config->hidden_act);
-    elc_rows_backward(a->d_hidden + at_h, h, a->d_inner + at_f, f, layer->intermediate.weight,
-                      tile.n, f, h, 1);
+    elc_multiply_packed(a->d_hidden + at_h, h, a->d_inner + at_f, f,
+                        packed->backward[ELC_INTERMEDIATE], NULL, true, tile.n, h, f);
     join_backward(pass, &tile, a->d_hidden, a->d_attention, partial, saved->attention_hat,
                   saved->attention_rstd, layer->attention_norm.weight, 0, factors);
-    elc_rows_backward(a->d_context + at_h, h, a->d_attention + at_h, h,
-                      layer->attention_output.weight, tile.n, h, h, 0);
+    elc_multiply_packed(a->d_context + at_h, h, a->d_attention + at_h, h,
+                        packed->backward[ELC_ATTENTION_OUTPUT], NULL, false, tile.n, h, h);
 
     for (size_t row = tile.first; row < tile.first + tile.n; row++)
         elc_norm_scale(a->middle + row * h, saved->attention_hat + row * h,
@@ -188,12 +189,11 @@ struct layer_end {
 static void qkv_backward(const struct elc_pass *pass, size_t item) {
     const size_t h = pass->weights->config.hidden_size;
     const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
-    const struct elc_layer *layer = &pass->weights->layers[pass->layer];
-    const elc_float *parts[] = {layer->query.weight, layer->key.weight, layer->value.weight};
+    const struct elc_packed_layer *packed = &pass->a->packed->layers[pass->layer];
     for (size_t i = 0; i < 3; i++)
-        elc_rows_backward(pass->a->d_hidden + tile.first * h, h,
-                          pass->a->d_qkv + tile.first * 3 * h + i * h, 3 * h, parts[i], tile.n, h,
-                          h, 1);
+        elc_multiply_packed(pass->a->d_hidden + tile.first * h, h,
+                            pass->a->d_qkv + tile.first * 3 * h + i * h, 3 * h,
+                            packed->backward[ELC_QUERY + i], NULL, true, tile.n, h, h);
 }
 
 static int layer_end_item(void *context, size_t item, int worker) {

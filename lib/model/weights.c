@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "electra/encoder.h"
+#include "packed.h"
 
 /* Where the tensors of a table are: in one block, or anywhere. */
 struct source {
@@ -25,8 +26,7 @@ static elc_float *find(struct source *source, const char *prefix, const char *na
     }
     if (source->block)
         return source->block + tensor->offset;
-    /* One struct serves weights and gradients; nobody writes through the pointers
-     * to weights. */
+    /* One struct serves weights and gradients; nobody writes through the pointers to weights. */
     return (elc_float *)source->tensors[tensor - source->table->tensors];
 }
 
@@ -71,7 +71,8 @@ static struct elc_layer find_layer(struct source *source, unsigned number) {
 static struct elc_discriminator_head find_discriminator_head(struct source *source) {
     return (struct elc_discriminator_head){
         .dense = find_linear(source, "discriminator_predictions", ".dense"),
-        .dense_prediction = find_linear(source, "discriminator_predictions", ".dense_prediction"),
+        .dense_prediction =
+            find_linear(source, "discriminator_predictions", ".dense_prediction"),
     };
 }
 
@@ -120,8 +121,7 @@ static int share_embeddings(struct elc_weights *weights, const struct elc_weight
         own->max_position_embeddings != theirs->max_position_embeddings ||
         own->type_vocab_size != theirs->type_vocab_size)
         return elc_fail(ELC_EMISMATCH,
-                        "generator and discriminator cannot share embeddings: %u × "
-                        "%u and %u × %u",
+                        "generator and discriminator cannot share embeddings: %u × %u and %u × %u",
                         own->vocab_size, own->embedding_size, theirs->vocab_size,
                         theirs->embedding_size);
     weights->embeddings = owner->embeddings;
@@ -186,6 +186,7 @@ int elc_weights_of_network(struct elc_weights *weights, const struct elc_network
 }
 
 void elc_weights_free(struct elc_weights *weights) {
+    elc_packed_free(weights->packed);
     free(weights->layers);
     *weights = (struct elc_weights){0};
 }

@@ -67,22 +67,26 @@ static void add_text(struct elc_batch *batch, uint64_t number) {
     check(elc_batch_add(batch, ids, NULL, n, number));
 }
 
-/* The discriminator's logits of each text alone, then of batches of many: the same bits? */
+/* The discriminator's logits of each text alone, then of batches of many, with packed weights: the
+ * same bits? */
 static void check_neighbours(uint32_t e, uint32_t h, uint32_t layers, int n_threads) {
     enum { TEXTS = 23 };
     struct model m;
+    struct elc_weights packed;
     struct elc_pool *pool;
     struct elc_workspace alone = {0}, together = {0};
     struct elc_batch batch = {0}, many = {0};
     const elc_float *logits, *all;
     open_model(&m, ELC_DISCRIMINATOR, e, h, layers);
+    check(elc_weights_of_block(&packed, &m.config, &m.table, m.values, NULL));
+    check(elc_weights_pack(&packed));
     check(elc_pool_new(&pool, n_threads));
     together.pool = pool;
     for (uint64_t first = 0; first < TEXTS; first += 5) {
         elc_batch_clear(&many);
         for (uint64_t i = first; i < TEXTS; i++)
             add_text(&many, i);
-        check(elc_discriminator_forward(&all, &together, &m.weights, &many));
+        check(elc_discriminator_forward(&all, &together, &packed, &many));
         for (uint64_t i = first; i < TEXTS; i++) {
             elc_batch_clear(&batch);
             add_text(&batch, i);
@@ -97,6 +101,7 @@ static void check_neighbours(uint32_t e, uint32_t h, uint32_t layers, int n_thre
     elc_batch_free(&batch);
     elc_batch_free(&many);
     elc_pool_destroy(pool);
+    elc_weights_free(&packed);
     close_model(&m);
 }
 
