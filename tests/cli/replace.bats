@@ -191,6 +191,24 @@ columns() {
     done
 }
 
+@test "electra-score tells replacements by a discriminator, with what is right as gold" {
+    electra-corrupt --method uniform -o b.els a.els
+    electra-score -m nano --format jsonl b.els > rows
+    electra-view b.els | sed -E 's/.*"replaced":(\[[0-9,]*\]).*/\1/' > replaced
+    sed -E 's/.*"gold":(\[[0-9,]*\]).*/\1/' rows | cmp - replaced
+    electra-score -m nano --format stream b.els > scores.els
+    electra-view --check scores.els
+    electra-view scores.els | sed -E 's/.*"replaced":(\[[0-9,]*\]).*/\1/' | cmp - replaced
+    # The scores are those of the same tokens anywhere else.
+    electra-score -m nano b.els > rows
+    electra-view --header b.els | sed '1s/"kind":"corrupted"/"kind":"tokens"/; 1s/,"epoch":.*/}}/
+        s/,"masked":.*/}/' | electra-view --from jsonl | electra-score -m nano | cmp - rows
+    status_is 1 electra-score -m nano --task fill b.els
+    says "b.els: a corrupted stream with replacements; task fill reads [MASK]s"
+    status_is 1 electra-score -m nano --task pll b.els
+    says "b.els: a corrupted stream; a tokens stream is needed"
+}
+
 # ---- what is wrong ----
 
 @test "a generator or unigrams of another vocabulary" {
