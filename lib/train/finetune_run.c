@@ -94,9 +94,13 @@ static int load_model(struct finetuning *f) {
     take_weights(f, &network);
     memcpy(f->init_hash, network.hash, sizeof f->init_hash);
     elc_network_free(&network);
+    /* That a pre-trained network needs a new head surprises nobody. */
+    const bool loses_head = f->job->network.architecture >= ELC_SEQUENCE_CLASSIFIER;
     if (!f->has_head)
-        elc_run_note(f->run, false, "%s has no such head: a new one is drawn at random",
-                     f->job->init);
+        elc_run_note(f->run, loses_head, "%s: %s: a new one is drawn at random", f->job->init,
+                     f->job->network.architecture == f->config.architecture
+                         ? "its head is for other labels"
+                         : "it has no such head");
     return 0;
 }
 

@@ -1,0 +1,300 @@
+#!/usr/bin/env bats
+# electra-train classify, regress and tag, and electra-score with what they made, on networks that
+# take a fraction of a second.
+
+load helper
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    cat > tiny.json << 'JSON'
+{"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "intermediate_size": 32, "generator_hidden_size": 1.0, "train_batch_size": 4,
+ "max_position_embeddings": 64, "max_seq_length": 64}
+JSON
+    electra-vocab -q --size 1000 "$CORPUS" > vocab.txt
+    for i in {1..12}; do
+        printf 'a good %s day\tpos\n' "$i"
+        printf 'a bad %s day\tneg\n' "$i"
+        printf 'it is %s now\tnone\n' "$i"
+    done > three.tsv
+    tokenize --tsv --text 1 --label 2 three.tsv > three.els
+    for i in {1..6}; do
+        printf 'good %s\tbad %s\t%s.5\n' "$i" "$i" "$i"
+    done | tokenize --tsv --text 1 --pair 2 --label 3 > pairs.els
+    for i in {1..8}; do
+        printf 'Paris B-LOC\nis O\nnot O\nNew B-LOC\nYork I-LOC\n\nJohn B-PER\nsees O\nit. O\n\n'
+    done | tokenize --conll > tags.els
+    printf '%s\n' '{"text":"good","label":["a","b"]}' '{"text":"bad","label":[]}' \
+        '{"text":"good day","label":["a"]}' '{"text":"day","label":["c"]}' |
+        tokenize --jsonl --text text --label label > sets.els
+}
+
+tokenize() {
+    electra-tokenize -q --vocab vocab.txt --max-length 32 "$@"
+}
+
+# Overrides the helper's: each test has the inputs in its directory.
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    cp "$BATS_FILE_TMPDIR"/{tiny.json,vocab.txt,three.tsv,three.els,pairs.els,tags.els,sets.els} .
+}
+
+# train COMMAND DIR OPTION…: from random weights, metrics in DIR.out.
+train() {
+    electra-train "$1" --config tiny.json --vocab vocab.txt --log-every 1 -o "$2" "${@:3}" > "$2.out"
+}
+
+# refuses COMMAND OPTION… : exit 1 and one line, left in $stderr.
+refuses() {
+    rm -rf refused
+    status_is 1 electra-train "$1" --config tiny.json --vocab vocab.txt -o refused "${@:2}"
+    [ "$(wc -l <<< "$stderr")" -eq 1 ]
+    [ ! -e refused ]
+}
+
+# steady FILE: metrics without what a clock says.
+steady() {
+    sed -E 's/,"(tokens_per_second|seconds)":[^,}]*//g' "$1"
+}
+
+value() {
+    [[ $2 == *"\"$1\":"* ]] && sed -E "s/.*\"$1\":([^,}]*).*/\1/" <<< "$2"
+}
+
+# ---- what comes of it ----
+
+@test "a fine-tuned run is a model, with the names of its classes" {
+    train classify m --steps 3 three.els
+    for file in config.json model.safetensors vocab.txt tokenizer_config.json; do
+        [ "$(readlink "m/$file")" = "model/$file" ]
+        [ -s "m/$file" ]
+    done
+    [ "$(readlink m/model)" = checkpoint-3/model ]
+    [ -s m/checkpoint-3/state/optimizer.safetensors ]
+    [ -e m/done ]
+    grep -q '"ElectraForSequenceClassification"' m/config.json
+    tr -d ' \n' < m/config.json |
+        grep -q '"id2label":{"0":"neg","1":"none","2":"pos"},"initializer_range"'
+    electra-model info m > info
+}
+
+@test "classify learns, and score says what it learnt" {
+    train classify m --epochs 40 --lr 0.01 three.els
+    electra-score -m m three.els > scores.tsv
+    paste <(cut -f 2 three.tsv) <(cut -f 2 scores.tsv) | awk '$1 != $2' > wrong
+    [ "$(wc -l < wrong)" -le 3 ]
+    [ "$(wc -l < scores.tsv)" -eq 36 ]
+    electra-score -m m --names three.els | head -n 1 | grep -qx $'id\tlabel\tprobability'
+}
+
+@test "JSON Lines have all probabilities, and their sum is one" {
+    train classify m --steps 3 three.els
+    electra-score -m m --format jsonl three.els > scores.jsonl
+    head -n 1 scores.jsonl | grep -Eq '^\{"id":1,"gold":"pos","label":"(pos|neg|none)","probability":[0-9.]+,"probabilities":\{"neg":[0-9.]+,"none":[0-9.]+,"pos":[0-9.]+\}\}$'
+    sed -E 's/.*"neg":([0-9.]+),"none":([0-9.]+),"pos":([0-9.]+).*/\1 \2 \3/' scores.jsonl |
+        awk '{ if (($1 + $2 + $3 - 1)^2 > 1e-12) exit 1 }'
+}
+
+@test "validation reports what score and eval do" {
+    train classify m --epochs 2 --valid three.els three.els
+    electra-score -m m --format stream three.els | electra-eval --metric accuracy --metric log_loss > eval
+    last=$(grep valid_ m.out | tail -n 1)
+    best=$(grep valid_ m.out | sort -t : -k 4 | tail -n 1)
+    [ -n "$last" ]
+    [ "$(value valid_accuracy "$best")" = "$(awk '$1 == "accuracy" { print $2 }' eval)" ]
+}
+
+@test "the best checkpoint by the task's metric is the one that is shown" {
+    train classify m --epochs 6 --valid three.els --checkpoint-every 2 --valid-every 2 --lr 0.01 \
+        three.els
+    best=$(grep valid_ m.out | sed -E 's/.*"step":([0-9]+).*"valid_accuracy":([0-9.]+).*/\2 \1/' |
+        sort -k 1,1gr -k 2,2n | head -n 1)
+    [ "$(readlink m/model)" = "checkpoint-${best#* }/model" ]
+}
+
+@test "pairs have numbers" {
+    train regress m --steps 5 --valid pairs.els pairs.els
+    grep -q '"valid_pearson":' m.out
+    electra-score -m m pairs.els | awk -F '\t' 'NF != 2 { exit 1 }'
+    electra-score -m m --format jsonl pairs.els | head -n 1 |
+        grep -Eq '^\{"id":1,"gold":.*1\.5.*"value":-?[0-9.e-]+\}$'
+    electra-score -m m --format stream pairs.els | electra-eval | grep -q '^mse'
+    grep -q '"problem_type": "regression"' m/config.json
+}
+
+@test "pairs in both orders" {
+    train regress m --epochs 1 --double-order pairs.els
+    tail -n 1 m.out | grep -q '"epoch":2'
+    ! diff -q <(electra-score -m m pairs.els) <(train regress n --epochs 2 pairs.els &&
+        electra-score -m n pairs.els) || false
+    refuses classify --double-order three.els
+    [[ "$stderr" == *"record 1: there is no pair"* ]]
+}
+
+@test "several labels for a text" {
+    train classify m --multi-label --epochs 60 --lr 0.01 --valid sets.els sets.els
+    grep -q '"valid_f1_micro":' m.out
+    grep -q '"problem_type": "multi_label_classification"' m/config.json
+    electra-score -m m --format jsonl sets.els > scores.jsonl
+    grep -q '"label":\["a"' scores.jsonl
+    ! grep -q '"probability":' scores.jsonl
+    electra-score -m m --names sets.els | head -n 1 | grep -qx $'id\tlabels\tprobabilities'
+    electra-score -m m sets.els | awk -F '\t' 'NF != 3 { exit 1 }'
+    electra-score -m m --format stream sets.els | electra-eval | grep -q '^f1_micro'
+}
+
+@test "tag labels words, and finds entities with their bytes" {
+    train tag m --epochs 60 --lr 0.01 --valid tags.els tags.els
+    grep -q '"valid_f1":1' m.out
+    electra-score -m m tags.els > scores.tsv
+    head -n 6 scores.tsv | diff - <(printf '1\tParis\tB-LOC\n1\tis\tO\n1\tnot\tO\n1\tNew\tB-LOC\n1\tYork\tI-LOC\n\n')
+    electra-score -m m --format jsonl tags.els | head -n 1 |
+        grep -Eq '"entities":\[\{"type":"LOC","text":"Paris","start":0,"end":5,"score":0\.[0-9]+\},\{"type":"LOC","text":"New York","start":13,"end":21,"score":0\.[0-9]+\}\]'
+    electra-score -m m --format stream tags.els | electra-eval --metric f1 | grep -qx $'f1\t1'
+    grep -q '"ElectraForTokenClassification"' m/config.json
+}
+
+@test "google's heads have one layer" {
+    train classify m --head google --steps 2 three.els
+    grep -q '"GoogleElectraForSequenceClassification"' m/config.json
+    electra-score -m m three.els | head -n 1 | grep -q '^1'
+    train tag t --head google --steps 2 tags.els
+    grep -q '"classifier_dropout": 0' t/config.json
+}
+
+# ---- where it starts ----
+
+@test "a model to start from gives its encoder, or its head too if it has the classes" {
+    train classify m --steps 3 three.els
+    status_is 0 electra-train classify --init m --steps 2 -o n three.els
+    [ -z "$stderr" ]
+    status_is 0 electra-train tag --init m --steps 2 -o t tags.els
+    [[ "$stderr" == *": m: it has no such head: a new one is drawn at random" ]]
+    status_is 0 electra-train classify --init m --multi-label --steps 2 -o s sets.els
+    [[ "$stderr" == *": m: its head is for other labels: a new one is drawn at random" ]]
+    status_is 0 electra-train classify --init m --steps 2 -o two <(head -n 2 three.tsv |
+        electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 32)
+    [ -z "$stderr" ]
+    grep -q '"none"' two/config.json
+    status_is 2 electra-train classify --init m --vocab vocab.txt -o x three.els
+    status_is 2 electra-train classify -o x three.els
+    [[ "$stderr" == *"--init MODEL is missing"* ]]
+}
+
+@test "a pre-trained run is a model to start from" {
+    electra-tokenize -q --docs --max-length 32 --vocab vocab.txt "$CORPUS" > a.els
+    electra-train pretrain --config tiny.json --vocab vocab.txt --steps 2 -o p a.els > p.out
+    electra-train classify -q --init p --steps 2 -o m three.els > m.out
+    electra-score -m m three.els > scores.tsv
+}
+
+# ---- determinism ----
+
+@test "threads change no byte" {
+    train classify a -j 1 --epochs 2 --valid three.els three.els
+    train classify b -j 3 --epochs 2 --valid three.els three.els
+    diff -r a/latest/ b/latest/
+    diff <(steady a.out) <(steady b.out)
+    cmp <(electra-score -j 1 -m a --format stream three.els) \
+        <(electra-score -j 3 -m a --format stream three.els)
+}
+
+@test "resumed equals never stopped" {
+    train tag a --epochs 4 --valid tags.els --checkpoint-every 2 tags.els
+    train tag b --epochs 4 --valid tags.els --checkpoint-every 2 tags.els
+    rm -r b/done b/checkpoint-"$(readlink b/latest | sed 's/.*-//')"
+    train tag b --epochs 4 --valid tags.els --checkpoint-every 2 --resume tags.els
+    diff -r a/latest/ b/latest/
+    diff <(steady a/metrics.jsonl) <(steady b/metrics.jsonl)
+    status_is 0 electra-train tag --config tiny.json --vocab vocab.txt -o a --epochs 4 \
+        --valid tags.els --checkpoint-every 2 --resume tags.els
+}
+
+@test "--resume with other options is refused by name" {
+    train classify m --epochs 4 --checkpoint-every 2 three.els
+    rm m/done
+    status_is 2 electra-train classify --config tiny.json --vocab vocab.txt -o m --epochs 4 \
+        --log-every 1 --checkpoint-every 2 --set layerwise_lr_decay=0.5 --resume three.els
+    [[ "$stderr" == *"layerwise_lr_decay"* ]]
+}
+
+@test "a pipe is read to its end before the first step" {
+    train classify a --steps 3 three.els
+    train classify b --steps 3 < three.els
+    # shellcheck disable=SC2002 # a pipe is what is tried
+    cat three.els | train classify c --steps 3
+    cmp a/model.safetensors b/model.safetensors
+    cmp a/model.safetensors c/model.safetensors
+}
+
+# ---- bad input ----
+
+@test "a label that was not seen in training" {
+    printf 'what\tother\na good day\tpos\n' | electra-tokenize -q --vocab vocab.txt --tsv --text 1 \
+        --label 2 --max-length 32 > v.els
+    refuses classify --valid v.els three.els
+    [[ "$stderr" == *"v.els: record 1: label 'other' is none of the 3 that were learnt" ]]
+    status_is 3 electra-train classify --config tiny.json --vocab vocab.txt -o m --steps 2 \
+        --keep-going --valid v.els three.els
+    grep -q '"valid_accuracy":' m/metrics.jsonl
+}
+
+@test "one class only" {
+    head -n 1 three.tsv | electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 \
+        --max-length 32 > one.els
+    refuses classify one.els
+    [[ "$stderr" == *"one.els: every label is 'pos': there is nothing to tell apart" ]]
+}
+
+@test "no label, an empty one, one that is no number, labels of another task" {
+    echo 'a good day' | electra-tokenize -q --vocab vocab.txt --max-length 32 > bare.els
+    refuses classify bare.els
+    [[ "$stderr" == *"bare.els: record 1: there is no label"* ]]
+    refuses qa bare.els
+    [[ "$stderr" == *"bare.els: record 1: there is no answer to learn"* ]]
+    refuses regress three.els
+    [[ "$stderr" == *"three.els: record 1: key 'label': 'pos' is not a number"* ]]
+    refuses tag three.els
+    [[ "$stderr" == *"three.els: record 1: key 'label' is no array"* ]]
+    refuses classify tags.els
+    [[ "$stderr" == *"tags.els: record 1: key 'label' has several labels"* ]]
+    electra-view --header three.els | sed '2s/"pos"/""/' | electra-view --from jsonl > empty.els
+    refuses classify empty.els
+    [[ "$stderr" == *"record 1: the label is empty" ]]
+}
+
+@test "labels of words that are too few or too many" {
+    electra-view --header tags.els | sed -E '2s/"O","O"/"O"/' | electra-view --from jsonl > few.els
+    refuses tag few.els
+    [[ "$stderr" == *"few.els: record 1: key 'label' has 4 labels for 5 words" ]]
+    electra-view --header tags.els | sed -E '2s/"O","O"/"O","O","O"/' |
+        electra-view --from jsonl > many.els
+    refuses tag many.els
+    [[ "$stderr" == *"many.els: record 1: key 'label' has 6 labels for 5 words" ]]
+}
+
+@test "words that were cut off have labels and are no mistake" {
+    yes 'the O' | head -n 60 | electra-tokenize -q --vocab vocab.txt --conll --max-length 32 > l.els
+    cat tags.els l.els > both.els
+    train tag m --steps 2 both.els
+    [ "$(electra-score -m m l.els | grep -c the)" -eq 30 ]
+}
+
+@test "an empty text has a class" {
+    printf '\tpos\nx\tneg\n' | electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 \
+        --max-length 32 > e.els
+    train classify m --steps 2 e.els
+    [ "$(electra-score -m m e.els | wc -l)" -eq 2 ]
+}
+
+@test "texts longer than the model" {
+    electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 100 three.tsv > l.els
+    refuses classify l.els
+    [[ "$stderr" == *"l.els: texts of up to 100 tokens, but the network has 64 positions"* ]]
+}
+
+@test "a task that the model is not for" {
+    train tag m --steps 1 tags.els
+    status_is 1 electra-score -m m --task classify three.els
+    [[ "$stderr" == *"holds ElectraForTokenClassification, which is not for task classify"* ]]
+}
