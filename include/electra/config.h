@@ -103,6 +103,7 @@ struct elc_labels {
  * each class from 0 on. */
 int elc_labels_parse(struct elc_labels *labels, const char *json, size_t len,
                      const char *name) ELC_MUST_CHECK;
+int elc_labels_read(struct elc_labels *labels, const char *path) ELC_MUST_CHECK;
 void elc_labels_free(struct elc_labels *labels); /* idempotent */
 
 /* Both networks and what pre-training does with them. The discriminator's keys are Hugging Face's,

@@ -17,12 +17,14 @@
 struct model {
     char *path; /* of the network itself */
     struct elc_config config;
+    struct elc_labels labels;
     struct elc_vocab *vocab;
     struct elc_tokenizer_options rules;
 };
 
 static void model_close(struct model *model) {
     free(model->path);
+    elc_labels_free(&model->labels);
     elc_vocab_destroy(model->vocab);
     *model = (struct model){0};
 }
@@ -33,6 +35,8 @@ static int model_open(struct model *model, const char *path, enum elc_architectu
     char *config = err ? NULL : elc_path_join(model->path, "config.json");
     if (!err)
         err = config ? elc_config_read(&model->config, config) : ELC_ENOMEM;
+    if (!err && elc_architecture_has_labels(model->config.architecture))
+        err = elc_labels_read(&model->labels, config);
     if (!err)
         err = elc_vocab_read(&model->vocab, model->path);
     if (!err)
@@ -70,6 +74,22 @@ static int compare_setting(const struct elc_setting *setting, const struct model
     return err;
 }
 
+/* What the outputs of fine-tuned networks mean. */
+static int compare_labels(const struct model *model, const struct model *first) {
+    const struct elc_labels *here = &model->labels, *there = &first->labels;
+    if (model->config.num_labels != first->config.num_labels)
+        return elc_fail(ELC_EMISMATCH, "%s: has %u classes, but %s has %u", model->path,
+                        model->config.num_labels, first->path, first->config.num_labels);
+    if (model->config.problem_type != first->config.problem_type)
+        return elc_fail(ELC_EMISMATCH, "%s: 'problem_type' is another in %s", model->path,
+                        first->path);
+    for (size_t i = 0; i < here->n && i < there->n; i++)
+        if (strcmp(here->names[i], there->names[i]) != 0)
+            return elc_fail(ELC_EMISMATCH, "%s: class %zu is '%s', but '%s' in %s", model->path, i,
+                            here->names[i], there->names[i], first->path);
+    return 0;
+}
+
 static int compare_text(const struct model *model, const struct model *first) {
     const struct elc_header header = {.vocab = *elc_vocab_id(model->vocab)};
     int err = elc_header_check_vocab(&header, model->path, elc_vocab_id(first->vocab), first->path);
@@ -89,6 +109,8 @@ static int compare(const struct model *model, const struct model *first) {
     for (size_t i = 0; !err && i < elc_n_config_settings; i++)
         if (!is_of_training(elc_config_settings[i].key))
             err = compare_setting(&elc_config_settings[i], model, first);
+    if (!err)
+        err = compare_labels(model, first);
     return err ? err : compare_text(model, first);
 }
 

@@ -192,6 +192,8 @@ static int parse_head(struct elc_config *config, const json_t *object) {
 int elc_config_parse_object(struct elc_config *config, const json_t *object) {
     elc_config_default(config);
     int err = require_string(object, "model_type", "electra");
+    if (err < 0)
+        err = elc_fail(ELC_EFORMAT, "%s; electra-model convert makes one of BERT's", elc_error());
     if (err == 0)
         err = require_string(object, "position_embedding_type", "absolute");
     if (err == 0)

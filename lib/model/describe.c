@@ -81,6 +81,19 @@ static void add_labels(struct description *to, const json_t *config) {
         to->err = elc_fail(ELC_EFORMAT, "'id2label' does not name each class by a word");
 }
 
+/* What the outputs of a fine-tuned network are. */
+static void add_head(struct description *to, const struct elc_config *config, const json_t *json) {
+    const json_t *problem = json_object_get(json, "problem_type");
+    if (config->architecture < ELC_SEQUENCE_CLASSIFIER)
+        return;
+    add(to, "classifier_dropout", json_real(elc_head_dropout(config)));
+    if (!elc_architecture_has_labels(config->architecture))
+        return;
+    add(to, "num_labels", json_integer(config->num_labels));
+    if (config->problem_type != ELC_PROBLEM_UNSET)
+        add(to, "problem_type", json_incref((json_t *)(uintptr_t)problem));
+}
+
 /* Reads config.json for what shapes the network, and again for what else it says. */
 static void add_config(struct description *to, struct elc_config *config, const char *directory) {
     char *path = elc_path_join(directory, "config.json");
@@ -95,6 +108,7 @@ static void add_config(struct description *to, struct elc_config *config, const 
     if (!to->err) {
         add(to, "architecture", json_string(elc_architecture_name(config->architecture)));
         add_settings(to, config);
+        add_head(to, config, json);
         add_labels(to, json);
         if (to->err)
             to->err = elc_context(to->err, "%s", path);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "electra/config.h"
+#include "electra/file.h"
 #include "settings.h"
 
 /* The number that `text` is, written as transformers writes it; n if it is none below n. */
@@ -53,6 +54,17 @@ int elc_labels_parse(struct elc_labels *labels, const char *json, size_t len, co
     if (err)
         elc_labels_free(labels);
     return err ? elc_context(err, "%s", name) : 0;
+}
+
+int elc_labels_read(struct elc_labels *labels, const char *path) {
+    struct elc_map map;
+    *labels = (struct elc_labels){0};
+    int err = elc_map_open(&map, path);
+    if (err)
+        return err;
+    err = elc_labels_parse(labels, (const char *)map.data, map.len, path);
+    elc_map_close(&map);
+    return err;
 }
 
 void elc_labels_free(struct elc_labels *labels) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "electra/file.h"
@@ -86,6 +87,21 @@ static int take_tensors(struct elc_network *network, const struct elc_stored **s
     return err ? elc_context(err, "%s", path) : 0;
 }
 
+/* After a failure to open model.safetensors: are its weights there in another format? */
+static int hint(const struct elc_network *network, const char *path, int err) {
+    static const char *const others[] = {"pytorch_model.bin", "flax_model.msgpack",
+                                         "model.safetensors.index.json"};
+    for (size_t i = 0; access(path, F_OK) != 0 && i < sizeof others / sizeof *others; i++) {
+        char *other = elc_path_join(network->path, others[i]);
+        const bool there = other && access(other, F_OK) == 0;
+        free(other);
+        if (there)
+            return elc_fail(err, "%s: is not there; electra-model convert reads %s", path,
+                            others[i]);
+    }
+    return err;
+}
+
 static int load_tensors(struct elc_network *network, XXH3_state_t *hash) {
     char *path = elc_path_join(network->path, "model.safetensors");
     if (!path)
@@ -98,6 +114,8 @@ static int load_tensors(struct elc_network *network, XXH3_state_t *hash) {
         err = elc_fail_memory(n * sizeof *stored);
     if (!err)
         err = elc_safetensors_open(&network->file, path);
+    if (err == ELC_EIO)
+        err = hint(network, path, err);
     if (!err)
         err = take_tensors(network, stored, hash, path);
     free(stored);
