@@ -19,9 +19,9 @@ static size_t space_at(const char *text, size_t len, size_t at) {
 /* Where the word around a byte begins; of white space, the word before it. */
 static size_t word_start(const char *text, size_t len, size_t at) {
     size_t space;
-    at += space_at(text, len, at);
-    while ((space = space_before(text, at)) > 0)
-        at -= space;
+    if (space_at(text, len, at) > 0)
+        while ((space = space_before(text, at)) > 0)
+            at -= space;
     while (at > 0 && space_before(text, at) == 0)
         at--;
     return at;

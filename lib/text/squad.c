@@ -13,13 +13,16 @@
 /* ---- reading ---- */
 
 static int parse_file(struct sample_source *source) {
-    const char *text = (const char *)source->file.text.data;
+    const char *text = source->file.text.len > 0 ? (const char *)source->file.text.data : "";
     size_t len = source->file.text.len;
     struct elc_buffer clean = {0};
     json_error_t error;
+    size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* byte order mark */
+    text += mark;
+    len -= mark;
     int err = sample_repair(source->options, &clean, &source->replaced, &text, &len);
     if (!err) {
-        source->document = json_loadb(text ? text : "", len, JSON_ALLOW_NUL, &error);
+        source->document = json_loadb(text, len, JSON_ALLOW_NUL, &error);
         source->article = source->paragraph = 0;
         if (!source->document)
             err = elc_fail(ELC_EFORMAT, "line %d: not JSON: %s", error.line, error.text);
