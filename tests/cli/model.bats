@@ -210,10 +210,10 @@ value() {
 
 @test "usage" {
     status_is 2 electra-model
-    [[ ${stderr_lines[0]} == "electra-model: what to do is missing: info or average" ]]
-    for command in convert quantize nonsense; do
+    [[ ${stderr_lines[0]} == "electra-model: what to do is missing: info, convert or average" ]]
+    for command in quantize nonsense; do
         status_is 2 electra-model $command "$RUN"
-        [[ ${stderr_lines[0]} == "electra-model: unknown command '$command': there are info and average" ]]
+        [[ ${stderr_lines[0]} == "electra-model: unknown command '$command': there are info, convert and average" ]]
     done
     status_is 2 electra-model info
     status_is 2 electra-model info --format xml "$RUN"
