@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "electra/correlation.h"
-#include "electra/squad.h"
+#include "electra/squad_score.h"
 
 static const char needs_1_1[] = "SQuAD 1.1's rules (--squad 1.1)";
 static const char needs_2_0[] = "SQuAD 2.0's rules (--squad 2.0)";

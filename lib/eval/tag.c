@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "electra/spans.h"
+#include "electra/entities.h"
 
 static const char spans_need[] = "labels such as B-LOC, I-LOC, O";
 static const struct elc_metric metrics[] = {

@@ -1,6 +1,6 @@
 /* Entities in sequences of tags, found and compared as conlleval and seqeval do. */
-#ifndef ELECTRA_SPANS_H
-#define ELECTRA_SPANS_H
+#ifndef ELECTRA_ENTITIES_H
+#define ELECTRA_ENTITIES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Spans of tags. */
-#include "electra/spans.h"
+#include "electra/entities.h"
 
 bool elc_tag_split(char *prefix, const char **type, size_t *type_len, const char *text,
                    size_t len) {

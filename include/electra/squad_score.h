@@ -1,6 +1,6 @@
 /* Answers to questions, scored as the official scripts of SQuAD 1.1 and 2.0 do. */
-#ifndef ELECTRA_SQUAD_H
-#define ELECTRA_SQUAD_H
+#ifndef ELECTRA_SQUAD_SCORE_H
+#define ELECTRA_SQUAD_SCORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SQuAD's exact match and F1. */
-#include "electra/squad.h"
+#include "electra/squad_score.h"
 
 #include <math.h>
 #include <stdlib.h>
