@@ -1,7 +1,7 @@
 /* Task tag: a label for each word, and the entities that labels such as B-PER and I-PER make. */
 #include <string.h>
 
-#include "electra/spans.h"
+#include "electra/entities.h"
 #include "score.h"
 
 /* ---- words ---- */

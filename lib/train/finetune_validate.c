@@ -6,7 +6,7 @@
 
 #include "electra/correlation.h"
 #include "electra/counts.h"
-#include "electra/spans.h"
+#include "electra/entities.h"
 #include "finetune_inside.h"
 
 enum { VALID_TEXTS = 64 }; /* read at a time */
