@@ -1,6 +1,6 @@
-/* The joint loss of pre-training, dropout and all, against central differences by the weights of
- * both networks: by every kind of tensor, the shared embeddings above all, which receive three
- * gradients (generator's input and output, discriminator's input). */
+/* The loss of pre-training under each objective, dropout and all, against central differences by
+ * the weights of both networks: by every kind of tensor, the shared embeddings above all, which
+ * receive three gradients (generator's input and output, discriminator's input). */
 #include "difference.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@ struct net {
 };
 
 struct setting {
+    enum elc_objective objective;
     struct elc_pretrain_config config;
     struct net discriminator, generator;
     struct elc_pretrain_batch batch[2];
@@ -48,8 +49,11 @@ static struct elc_config network_config(enum elc_architecture architecture, uint
     return config;
 }
 
-static void open_net(struct net *net, const struct elc_config *config, bool shared, uint64_t seed) {
-    check(elc_table_build(&net->table, config, shared));
+static void open_net(struct net *net, const struct elc_config *config, enum elc_sharing sharing,
+                     bool copies, uint64_t seed) {
+    check(elc_table_build(&net->table, config, sharing));
+    if (copies)
+        check(elc_table_add_copy_head(&net->table, config));
     const size_t bytes = net->table.total * sizeof(elc_float);
     net->values = malloc(bytes);
     net->gradients = calloc(1, bytes);
@@ -64,11 +68,10 @@ static void close_net(struct net *net) {
     free(net->unwanted);
 }
 
-static struct elc_pretrain *open_pretrain(const struct setting *s, bool wanted,
-                                          enum elc_objective objective) {
+static struct elc_pretrain *open_pretrain(const struct setting *s, bool wanted) {
     const struct elc_pretrain_setup setup = {
         .config = &s->config,
-        .objective = objective,
+        .objective = s->objective,
         .discriminator_table = &s->discriminator.table,
         .discriminator = s->discriminator.values,
         .d_discriminator = wanted ? s->discriminator.gradients : s->discriminator.unwanted,
@@ -119,8 +122,11 @@ static double loss_of(const struct setting *s, struct elc_pretrain *pretrain) {
         check(elc_pretrain_step(&part, pretrain, &s->batch[i], STEP, &s->totals));
         elc_pretrain_sums_add(&sums, &part);
     }
+    const struct elc_objective_parts *parts = elc_objective_parts(s->objective);
+    const double counted = (double)(parts->everywhere ? s->totals.n_tokens : s->totals.n_masked);
+    const double weight = parts->predicts_tokens ? s->config.token_weight : s->config.disc_weight;
     return s->config.gen_weight * sums.generator_loss / (double)s->totals.n_masked +
-           s->config.disc_weight * sums.discriminator_loss / (double)s->totals.n_tokens;
+           weight * sums.discriminator_loss / counted;
 }
 
 static double value(void *context) {
@@ -148,51 +154,106 @@ static void close_setting(struct setting *s) {
         close_net(&s->generator);
 }
 
+/* Two networks under an objective, all of their tensors. */
+static void check_both(struct setting *s, enum elc_sharing sharing) {
+    elc_objective_shape(&s->config, s->objective);
+    open_net(&s->discriminator, &s->config.discriminator, ELC_SHARE_NOTHING,
+             elc_objective_parts(s->objective)->copies, 1);
+    open_net(&s->generator, &s->config.generator, sharing, false, 2);
+    make_batches(s, 5);
+    s->wanted = open_pretrain(s, true);
+    s->value = open_pretrain(s, false);
+    loss_of(s, s->wanted);
+    check_net(s, &s->discriminator);
+    check_net(s, &s->generator);
+    close_setting(s);
+}
+
 static void check_joint(uint32_t e, uint32_t h, uint32_t generator_h,
-                        enum elc_activation activation, double dropout, bool shared) {
+                        enum elc_activation activation, double dropout, enum elc_sharing sharing) {
     struct setting s = {.config = {.temperature = 1, .gen_weight = 1.5, .disc_weight = 5}};
     s.config.discriminator = network_config(ELC_DISCRIMINATOR, e, h, 2, dropout);
     s.config.generator = network_config(ELC_GENERATOR, e, generator_h, 1, dropout);
     s.config.discriminator.hidden_act = activation;
-    open_net(&s.discriminator, &s.config.discriminator, false, 1);
-    open_net(&s.generator, &s.config.generator, shared, 2);
-    make_batches(&s, 5);
-    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_ELECTRA);
-    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_ELECTRA);
-    loss_of(&s, s.wanted);
-    check_net(&s, &s.discriminator);
-    check_net(&s, &s.generator);
-    close_setting(&s);
+    check_both(&s, sharing);
 }
 
 static void joint(void **state) {
     (void)state;
-    check_joint(6, 8, 4, ELC_GELU, 0, true);
+    check_joint(6, 8, 4, ELC_GELU, 0, ELC_SHARE_EMBEDDINGS);
 }
 
 static void joint_with_dropout(void **state) {
     (void)state;
-    check_joint(6, 8, 4, ELC_GELU, 0.2, true);
+    check_joint(6, 8, 4, ELC_GELU, 0.2, ELC_SHARE_EMBEDDINGS);
 }
 
 static void joint_without_projection(void **state) {
     (void)state;
-    check_joint(8, 8, 8, ELC_GELU_NEW, 0.1, true);
+    check_joint(8, 8, 8, ELC_GELU_NEW, 0.1, ELC_SHARE_EMBEDDINGS);
 }
 
 static void joint_without_sharing(void **state) {
     (void)state;
-    check_joint(6, 8, 4, ELC_GELU, 0.1, false);
+    check_joint(6, 8, 4, ELC_GELU, 0.1, ELC_SHARE_NOTHING);
+}
+
+static void joint_with_embeddings_of_another_width(void **state) {
+    (void)state;
+    struct setting s = {.config = {.temperature = 1, .gen_weight = 1.5, .disc_weight = 5}};
+    s.config.discriminator = network_config(ELC_DISCRIMINATOR, 6, 8, 2, 0.1);
+    s.config.generator = network_config(ELC_GENERATOR, 4, 4, 1, 0.1);
+    check_both(&s, ELC_SHARE_NOTHING);
+}
+
+/* One network, which receives the gradients of two passes. */
+static void one_network(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct setting s = {.config = {.temperature = 1, .gen_weight = 1.5, .disc_weight = 5}};
+        s.config.discriminator = network_config(ELC_DISCRIMINATOR, i ? 8 : 6, 8, 2, 0.1);
+        s.config.generator = s.config.discriminator;
+        s.config.generator.architecture = ELC_GENERATOR;
+        check_both(&s, ELC_SHARE_ENCODER);
+    }
+}
+
+/* ---- other objectives ---- */
+
+static void check_objective(enum elc_objective objective, double dropout) {
+    struct setting s = {
+        .objective = objective,
+        .config = {.temperature = 0.7, .gen_weight = 1.5, .disc_weight = 5, .token_weight = 2}};
+    s.config.discriminator = network_config(ELC_DISCRIMINATOR, 6, 8, 2, dropout);
+    s.config.generator = network_config(ELC_GENERATOR, 6, 4, 1, dropout);
+    check_both(&s, ELC_SHARE_EMBEDDINGS);
+}
+
+static void electra_15(void **state) {
+    (void)state;
+    check_objective(ELC_OBJECTIVE_ELECTRA_15, 0.1);
+}
+
+static void replace_mlm(void **state) {
+    (void)state;
+    check_objective(ELC_OBJECTIVE_REPLACE_MLM, 0.1);
+}
+
+static void all_tokens_mlm(void **state) {
+    (void)state;
+    check_objective(ELC_OBJECTIVE_ALL_TOKENS_MLM, 0);
+    check_objective(ELC_OBJECTIVE_ALL_TOKENS_MLM, 0.1);
 }
 
 static void masked_language_model(void **state) {
     (void)state;
-    struct setting s = {.config = {.temperature = 1, .gen_weight = 1}};
+    struct setting s = {.objective = ELC_OBJECTIVE_MLM,
+                        .config = {.temperature = 1, .gen_weight = 1}};
     s.config.generator = network_config(ELC_GENERATOR, 6, 8, 2, 0.1);
-    open_net(&s.generator, &s.config.generator, false, 2);
+    open_net(&s.generator, &s.config.generator, ELC_SHARE_NOTHING, false, 2);
     make_batches(&s, 5);
-    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_MLM);
-    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_MLM);
+    s.wanted = open_pretrain(&s, true);
+    s.value = open_pretrain(&s, false);
     loss_of(&s, s.wanted);
     check_net(&s, &s.generator);
     close_setting(&s);
@@ -201,14 +262,15 @@ static void masked_language_model(void **state) {
 /* More masked positions than there are logits for at one time, more tokens than a thread takes. */
 static void masked_language_model_in_chunks(void **state) {
     (void)state;
-    struct setting s = {.config = {.temperature = 1, .gen_weight = 100}};
+    struct setting s = {.objective = ELC_OBJECTIVE_MLM,
+                        .config = {.temperature = 1, .gen_weight = 100}};
     s.config.generator = network_config(ELC_GENERATOR, 6, 8, 2, 0);
     s.config.generator.vocab_size = 1100;
-    open_net(&s.generator, &s.config.generator, false, 2);
+    open_net(&s.generator, &s.config.generator, ELC_SHARE_NOTHING, false, 2);
     make_batches(&s, 125);
     assert_true(s.batch[0].n_masked > 192);
-    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_MLM);
-    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_MLM);
+    s.wanted = open_pretrain(&s, true);
+    s.value = open_pretrain(&s, false);
     loss_of(&s, s.wanted);
     const char *const names[] = {
         "electra.embeddings.word_embeddings.weight", "generator_predictions.dense.weight",
@@ -224,12 +286,12 @@ static void masked_language_model_in_chunks(void **state) {
 
 static void replaced_token_detection(void **state) {
     (void)state;
-    struct setting s = {.config = {.disc_weight = 1}};
+    struct setting s = {.objective = ELC_OBJECTIVE_RTD, .config = {.disc_weight = 1}};
     s.config.discriminator = network_config(ELC_DISCRIMINATOR, 6, 8, 2, 0.1);
-    open_net(&s.discriminator, &s.config.discriminator, false, 2);
+    open_net(&s.discriminator, &s.config.discriminator, ELC_SHARE_NOTHING, false, 2);
     make_batches(&s, 5);
-    s.wanted = open_pretrain(&s, true, ELC_OBJECTIVE_RTD);
-    s.value = open_pretrain(&s, false, ELC_OBJECTIVE_RTD);
+    s.wanted = open_pretrain(&s, true);
+    s.value = open_pretrain(&s, false);
     loss_of(&s, s.wanted);
     check_net(&s, &s.discriminator);
     close_setting(&s);
@@ -241,6 +303,11 @@ int main(void) {
         cmocka_unit_test(joint_with_dropout),
         cmocka_unit_test(joint_without_projection),
         cmocka_unit_test(joint_without_sharing),
+        cmocka_unit_test(joint_with_embeddings_of_another_width),
+        cmocka_unit_test(one_network),
+        cmocka_unit_test(electra_15),
+        cmocka_unit_test(replace_mlm),
+        cmocka_unit_test(all_tokens_mlm),
         cmocka_unit_test(masked_language_model),
         cmocka_unit_test(masked_language_model_in_chunks),
         cmocka_unit_test(replaced_token_detection),
