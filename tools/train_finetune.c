@@ -30,8 +30,6 @@ static void apply_options(struct train *train, struct elc_finetune_job *job) {
     if (!train_given(train, "valid-every")) /* once in an epoch */
         train->run.valid_every =
             (n + job->config.train_batch_size - 1) / job->config.train_batch_size;
-    if (train->run.valid && !train->run.metric)
-        train->run.metric = elc_finetune_metric(job->task);
 }
 
 static int run(struct train *train, const struct finetune_options *options,
@@ -121,11 +119,14 @@ int train_finetune(int argc, char **argv) {
     struct train train;
     init_train(&train, argv[0]);
     train_parse(&train, own, argc, argv);
+    const enum elc_finetune_task task = task_of(argv[0], options.multi_label);
+    if (train.valid && !train.metric)
+        train.metric = elc_finetune_metric(task);
     int status = check_options(&train, &options);
     if (status != TOOL_DONE || !train_prepare(&train, &status))
         return status;
     struct elc_finetune_job job = {
-        .task = task_of(argv[0], options.multi_label),
+        .task = task,
         .google = strcmp(options.head, "google") == 0,
         .double_order = options.double_order,
         .keep_going = train.tool.keep_going,
