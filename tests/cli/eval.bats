@@ -442,3 +442,56 @@ same() {
     says "of at most 1000"
     electra-eval --from jsonl --metric accuracy some.jsonl | grep -qx $'accuracy\t1'
 }
+
+# ---- with the programs before it ----
+
+# tokenize OPTION…: as for the tiny networks below.
+tokenize() {
+    electra-tokenize -q --vocab words.txt --max-length 32 "$@"
+}
+
+# agrees COMMAND STREAM METRIC… [-- OPTION…]: a network is trained on the stream, and what
+# electra-eval says of its results, in both formats, is what the training said of it.
+agrees() {
+    local command=$1 stream=$2 metric value metrics=()
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        metrics+=(--metric "$1")
+        shift
+    done
+    electra-train "$command" -q --config tiny.json --vocab words.txt --epochs 2 -o model \
+        --valid "$stream" "${@:2}" "$stream" > metrics.jsonl
+    electra-score -q -m model --format stream "$stream" | electra-eval -q "${metrics[@]}" > tsv
+    electra-score -q -m model --format jsonl "$stream" |
+        electra-eval -q --from jsonl "${metrics[@]}" | diff tsv -
+    while read -r metric value; do
+        grep -o "\"valid_$metric\":[^,}]*" metrics.jsonl | tail -n 1 | sed 's/.*://; s/null/nan/' |
+            awk -v value="$value" '{ exit !($1 == value || ($1 - value) ^ 2 < 1e-10) } END { exit !NR }'
+    done < tsv
+    rm -r model
+}
+
+@test "what a training says of its validation, electra-eval says of the results" {
+    cat > tiny.json << 'JSON'
+{"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+ "intermediate_size": 32, "train_batch_size": 4, "max_position_embeddings": 64,
+ "max_seq_length": 64}
+JSON
+    electra-vocab -q --size 500 "$CORPUS" > words.txt
+    for i in {1..6}; do
+        printf '%s\n' "a good $i day"$'\tpos' "a bad $i day"$'\tneg' "it is $i now"$'\tnone'
+    done | tokenize --tsv --text 1 --label 2 > three.els
+    agrees classify three.els accuracy f1_macro matthews
+    for i in {1..6}; do
+        printf 'good %s\tbad %s\t%s.5\n' "$i" "$i" "$i"
+    done | tokenize --tsv --text 1 --pair 2 --label 3 > pairs.els
+    agrees regress pairs.els pearson spearman mse
+    for _ in {1..8}; do
+        printf 'Paris B-LOC\nis O\nNew B-LOC\nYork I-LOC\n\nJohn B-PER\nsees O\nit. O\n\n'
+    done | tokenize --conll > tags.els
+    agrees tag tags.els f1 precision recall accuracy
+    printf '%s\n' '{"text":"good","label":["a","b"]}' '{"text":"bad","label":[]}' \
+        '{"text":"good day","label":["a"]}' '{"text":"day","label":["c"]}' |
+        tokenize --jsonl --text text --label label > sets.els
+    agrees classify sets.els f1_micro f1_macro accuracy -- --multi-label
+}
