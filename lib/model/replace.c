@@ -165,6 +165,8 @@ static int load(struct elc_generator_replacer *generator, const char *path) {
     if (!err)
         err = elc_weights_of_network(&generator->weights, &generator->network);
     if (!err)
+        err = elc_weights_pack(&generator->weights);
+    if (!err)
         err = elc_vocab_read(&generator->vocab, generator->network.path);
     if (err)
         return err;
