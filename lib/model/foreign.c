@@ -14,15 +14,14 @@ enum { SHARDS_LIMIT = 1000, TENSORS_LIMIT = 1 << 20 };
 
 /* ---- what the readers fill ---- */
 
-const struct elc_map *elc_foreign_map(struct elc_foreign *foreign, const char *path) {
-    if (elc_grow(&foreign->maps, &foreign->map_capacity, foreign->n_maps + 1,
-                 sizeof *foreign->maps) < 0)
-        return NULL;
-    struct elc_map *map = &foreign->maps[foreign->n_maps];
-    if (elc_map_open(map, path) < 0)
-        return NULL;
-    foreign->n_maps++;
-    return map;
+int elc_foreign_map(const struct elc_map **map, struct elc_foreign *foreign, const char *path) {
+    int err = elc_grow(&foreign->maps, &foreign->map_capacity, foreign->n_maps + 1,
+                       sizeof *foreign->maps);
+    if (!err)
+        err = elc_map_open(&foreign->maps[foreign->n_maps], path);
+    if (!err)
+        *map = &foreign->maps[foreign->n_maps++];
+    return err;
 }
 
 int elc_foreign_add(struct elc_foreign *foreign, const struct elc_stored *stored) {
@@ -98,10 +97,10 @@ static int read_shards(struct elc_foreign *foreign, const struct elc_map *map, c
 
 /* `whole`: not one of several, and so possibly the index of several. */
 static int read_file(struct elc_foreign *foreign, const char *path, bool whole) {
-    const struct elc_map *map = elc_foreign_map(foreign, path);
-    int err;
-    if (!map)
-        return ELC_EIO;
+    const struct elc_map *map;
+    int err = elc_foreign_map(&map, foreign, path);
+    if (err)
+        return err;
     if (map->len == 0)
         return elc_fail(ELC_ETRUNCATED, "%s: is empty", path);
     if (is_safetensors(map)) {

@@ -39,8 +39,9 @@ void elc_foreign_close(struct elc_foreign *foreign); /* idempotent */
 
 /* ---- for the readers ---- */
 
-/* The file, mapped, kept open with the rest. NULL: the error is set. */
-const struct elc_map *elc_foreign_map(struct elc_foreign *foreign, const char *path) ELC_MUST_CHECK;
+/* Maps a file, which stays open with the rest; *map itself is valid until the next call. */
+int elc_foreign_map(const struct elc_map **map, struct elc_foreign *foreign,
+                    const char *path) ELC_MUST_CHECK;
 /* Appends a tensor; the name is copied, the numbers must outlive it. */
 int elc_foreign_add(struct elc_foreign *foreign, const struct elc_stored *stored) ELC_MUST_CHECK;
 /* *bytes = what `rank` dimensions of this type take: ELC_EFORMAT beyond all memory. */

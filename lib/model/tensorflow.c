@@ -163,15 +163,12 @@ static int open_shard(struct bundle *bundle, size_t i) {
                                 (size_t)bundle->n_shards);
     if (!err)
         err = elc_buffer_append(&path, "", 1);
-    if (!err) {
-        const struct elc_map *map = elc_foreign_map(bundle->foreign, (char *)path.data);
-        err = map ? 0 : ELC_EIO;
-        if (map) {
-            /* A pointer that is not NULL even where the file is empty. */
-            bundle->shards[i].data = map->data ? map->data : (const uint8_t *)"";
-            bundle->shards[i].len = map->len;
-        }
-    }
+    const struct elc_map *map;
+    if (!err)
+        err = elc_foreign_map(&map, bundle->foreign, (char *)path.data);
+    if (!err) /* a pointer that is not NULL even where the file is empty */
+        bundle->shards[i] =
+            (struct shard){map->data ? map->data : (const uint8_t *)"", map->len, 0};
     elc_buffer_free(&path);
     return err;
 }

@@ -135,3 +135,27 @@ can_go_on() {
     train good a.els > out
     sweep malloc 997 can_go_on train faulty m a.els
 }
+
+# The whole directory or none; it may be there where only the last fsync, of its parent, failed.
+converted_or_not() {
+    told "$1" || return
+    [ "$1" -ne 0 ] && [ ! -e m ] || diff -r good m || return
+    [ -z "$(find . -maxdepth 1 -name '.*m*' -o -maxdepth 1 -name 'm.*')" ]
+}
+
+@test "electra-model convert: the whole model or none" {
+    local golden=$ROOT/tests/golden/convert/discriminator
+    electra-model convert -o good "$golden/legacy.bin"
+    sweep 'write fsync rename open close mmap' 1 converted_or_not \
+        faulty electra-model convert -o m "$golden/legacy.bin"
+    sweep malloc 67 converted_or_not faulty electra-model convert -o m "$golden/legacy.bin"
+    sweep malloc 71 converted_or_not faulty electra-model convert -o m "$golden/pytorch_model.bin"
+    sweep malloc 79 converted_or_not faulty electra-model convert -o m "$golden/flax_model.msgpack"
+    sweep malloc 79 converted_or_not faulty electra-model convert -o m "$golden/sharded"
+    rm -r good
+    electra-model convert -o good "$golden/../tensorflow/electra"
+    sweep 'mkdir mmap' 1 converted_or_not faulty electra-model convert -o m \
+        "$golden/../tensorflow/electra"
+    sweep malloc 97 converted_or_not faulty electra-model convert -o m \
+        "$golden/../tensorflow/electra"
+}
