@@ -112,6 +112,21 @@ struct elc_weight_gradient {
 size_t elc_weight_gradient_tiles(const struct elc_weight_gradient *g);
 void elc_weight_gradient_tile(const struct elc_weight_gradient *g, size_t tile);
 
+/* ---- what an optimizer does to numbers (optimizer.h says to which) ---- */
+
+struct elc_adam_rule {
+    elc_float factor;                     /* of the gradient: clipping */
+    elc_float beta1, rest1, beta2, rest2; /* rest is 1 - beta, rounded once */
+    elc_float m_correction, v_correction; /* 1 without bias correction */
+    elc_float epsilon, rate, decay;
+};
+/* One pass: m and v move on by the gradient times `factor`, w by
+ * -rate·(m·m_correction / (√(v·v_correction) + epsilon) + decay·w), and g becomes 0. */
+void elc_adam_apply(elc_float *w, elc_float *g, elc_float *m, elc_float *v, size_t n,
+                    const struct elc_adam_rule *rule);
+/* The sum of the squares, in double, in a fixed order. */
+double elc_squares(const elc_float *x, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

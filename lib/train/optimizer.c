@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "electra/nn.h"
+
 double elc_learning_rate(double base, uint64_t step, uint64_t total, uint64_t warmup,
                          double power) {
     if (step >= total)
@@ -31,7 +33,7 @@ void elc_trained_free(struct elc_trained *trained) {
     *trained = (struct elc_trained){0};
 }
 
-enum { TILE = 1 << 16, LANES = 16 };
+enum { TILE = 1 << 16 };
 
 static size_t tile_count(size_t total) {
     return (total + TILE - 1) / TILE;
@@ -53,17 +55,8 @@ struct squares {
 static int squares_tile(void *context, size_t tile, int worker) {
     const struct squares *s = context;
     (void)worker;
-    double lanes[LANES] = {0};
-    size_t i = tile * TILE, end = tile_end(tile, s->total);
-    for (; i + LANES <= end; i += LANES)
-        for (size_t lane = 0; lane < LANES; lane++)
-            lanes[lane] += (double)s->gradients[i + lane] * (double)s->gradients[i + lane];
-    for (; i < end; i++)
-        lanes[0] += (double)s->gradients[i] * (double)s->gradients[i];
-    double sum = 0;
-    for (size_t lane = 0; lane < LANES; lane++)
-        sum += lanes[lane];
-    s->sums[tile] = sum;
+    const size_t begin = tile * TILE;
+    s->sums[tile] = elc_squares(s->gradients + begin, tile_end(tile, s->total) - begin);
     return 0;
 }
 
@@ -91,30 +84,9 @@ struct update {
     const struct elc_trained *trained;
     double rate, layer_decay;
     uint32_t head_depth; /* the largest of any tensor */
-    elc_float factor, beta1, beta2, epsilon, weight_decay;
-    elc_float rest1, rest2;               /* 1 − beta1 and 1 − beta2, rounded once */
-    elc_float m_correction, v_correction; /* 1 without bias correction */
+    elc_float weight_decay;
+    struct elc_adam_rule rule; /* but for the rate and the decay, which are the tensors' own */
 };
-
-static void update_range(const struct update *u, size_t begin, size_t end, elc_float rate,
-                         elc_float decay) {
-    elc_float *restrict w = u->trained->values;
-    elc_float *restrict g = u->trained->gradients;
-    elc_float *restrict m = u->trained->m;
-    elc_float *restrict v = u->trained->v;
-    const elc_float beta1 = u->beta1, beta2 = u->beta2, rest1 = u->rest1, rest2 = u->rest2;
-    const elc_float factor = u->factor;
-    const elc_float epsilon = u->epsilon, mc = u->m_correction, vc = u->v_correction;
-    for (size_t i = begin; i < end; i++) {
-        elc_float gradient = g[i] * factor;
-        m[i] = beta1 * m[i] + rest1 * gradient;
-        v[i] = beta2 * v[i] + rest2 * gradient * gradient;
-        elc_float root = (elc_float)(sizeof(elc_float) == sizeof(float) ? sqrtf((float)(v[i] * vc))
-                                                                        : sqrt(v[i] * vc));
-        w[i] -= rate * (m[i] * mc / (root + epsilon) + decay * w[i]);
-        g[i] = 0;
-    }
-}
 
 static elc_float rate_of(const struct update *u, const struct elc_tensor *tensor) {
     if (u->layer_decay == 0 || u->layer_decay == 1)
@@ -135,8 +107,13 @@ static int update_tile(void *context, size_t tile, int worker) {
             from = begin;
         if (to > end)
             to = end;
-        if (from < to)
-            update_range(u, from, to, rate_of(u, tensor), tensor->decay ? u->weight_decay : 0);
+        if (from >= to)
+            continue;
+        struct elc_adam_rule rule = u->rule;
+        rule.rate = rate_of(u, tensor);
+        rule.decay = tensor->decay ? u->weight_decay : 0;
+        elc_adam_apply(u->trained->values + from, u->trained->gradients + from,
+                       u->trained->m + from, u->trained->v + from, to - from, &rule);
     }
     return 0;
 }
@@ -146,21 +123,21 @@ void elc_adam_update(struct elc_pool *pool, const struct elc_trained *trained,
                      uint64_t step) {
     struct update u = {
         .trained = trained,
-        .factor = (elc_float)factor,
         .rate = learning_rate,
         .layer_decay = adam->layer_decay,
-        .beta1 = (elc_float)adam->beta1,
-        .beta2 = (elc_float)adam->beta2,
-        .rest1 = (elc_float)(1 - adam->beta1),
-        .rest2 = (elc_float)(1 - adam->beta2),
-        .epsilon = (elc_float)adam->epsilon,
         .weight_decay = (elc_float)adam->weight_decay,
-        .m_correction = 1,
-        .v_correction = 1,
+        .rule = {.factor = (elc_float)factor,
+                 .beta1 = (elc_float)adam->beta1,
+                 .rest1 = (elc_float)(1 - adam->beta1),
+                 .beta2 = (elc_float)adam->beta2,
+                 .rest2 = (elc_float)(1 - adam->beta2),
+                 .m_correction = 1,
+                 .v_correction = 1,
+                 .epsilon = (elc_float)adam->epsilon},
     };
     if (adam->bias_correction) {
-        u.m_correction = (elc_float)(1 / (1 - pow(adam->beta1, (double)step + 1)));
-        u.v_correction = (elc_float)(1 / (1 - pow(adam->beta2, (double)step + 1)));
+        u.rule.m_correction = (elc_float)(1 / (1 - pow(adam->beta1, (double)step + 1)));
+        u.rule.v_correction = (elc_float)(1 / (1 - pow(adam->beta2, (double)step + 1)));
     }
     for (size_t i = 0; i < trained->table->n_tensors; i++)
         if (trained->table->tensors[i].depth > u.head_depth)
