@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "electra/simd.h"
+
 enum { ROUNDS = 10 };
 
 #define PHILOX_M0 0xD2511F53u
@@ -86,8 +88,8 @@ uint64_t elc_random_below(struct elc_random *random, uint64_t n) {
 }
 
 /* The same rounds as elc_philox, on LANES counters side by side so that compilers vectorise. */
-void elc_random_bulk(uint32_t *out, const struct elc_random *start, uint32_t first_block,
-                     size_t n_blocks) {
+ELC_VECTOR void elc_random_bulk(uint32_t *out, const struct elc_random *start, uint32_t first_block,
+                                size_t n_blocks) {
     enum { LANES = 16 };
     for (size_t done = 0; done < n_blocks; done += LANES) {
         uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];

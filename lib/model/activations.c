@@ -117,9 +117,10 @@ int elc_activations_prepare(struct elc_activations **activations, const struct e
                             const struct elc_batch *batch, bool keep, int n_workers) {
     struct elc_activations *old = *activations;
     const bool same = old && same_shape(&old->config, config);
+    /* Rounded up, so that batches which differ by a few tokens do not each want new memory. */
     struct elc_activations wanted = {
-        .rows = batch->n_tokens,
-        .longest = longest_text(batch),
+        .rows = (batch->n_tokens + 255) / 256 * 256,
+        .longest = (longest_text(batch) + 63) / 64 * 64,
         .n_workers = (size_t)n_workers,
         .keep = keep,
         .config = *config,

@@ -62,7 +62,7 @@ void elc_generator_memory_free(struct elc_generator_memory *memory) {
 static int prepare(const struct elc_pass *pass, size_t n, size_t chunk) {
     struct elc_generator_memory *old = pass->a->generator;
     struct elc_generator_memory wanted = {
-        .rows = n, .chunk = chunk, .n_workers = pass->a->n_workers};
+        .rows = (n + 127) / 128 * 128, .chunk = chunk, .n_workers = pass->a->n_workers};
     if (old && wanted.rows <= old->rows && wanted.chunk <= old->chunk)
         return 0;
     if (old && old->rows > wanted.rows)

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "electra/nn.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 static inline elc_float root(elc_float x) {
 #ifdef ELC_DOUBLE

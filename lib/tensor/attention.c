@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "electra/nn.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 /* The scratch memory of a head: two blocks [ELC_ATTENTION_ROWS, ld] and one row. */
 struct scratch {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "electra/nn.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 void elc_dropout_init(struct elc_dropout *dropout, double rate, uint64_t seed, uint64_t step) {
     const double levels = 65536;

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "electra/nn.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 /* The first i for which weights[0] + … + weights[i] exceeds uniform·(their sum). Sums first run
  * over whole blocks, then inside the one that crosses. */

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "electra/nn.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 elc_float elc_norm_row(elc_float *hat, const elc_float *x, size_t n, elc_float eps) {
     const elc_float least = (elc_float)1e-30; /* a constant row with eps 0: 0·10^15, not 0/0 */

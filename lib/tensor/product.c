@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "electra/tensor.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 enum {
     PANEL = ELC_PANEL,

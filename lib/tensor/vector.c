@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "simd.h"
+#include "electra/simd.h"
 
 /* ---- exp, erf, tanh ----
  *

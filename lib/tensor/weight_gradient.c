@@ -1,6 +1,6 @@
 /* Gradients of linear layers' weights, in tiles that threads share out among themselves. */
 #include "electra/nn.h"
-#include "simd.h"
+#include "electra/simd.h"
 
 enum { TILE = 256 };
 

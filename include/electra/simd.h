@@ -5,8 +5,8 @@
  * both have fused multiply-adds, so that the same bits come out of all machines with AVX2. The
  * choice is made before a sanitizer is ready: their builds do without.
  */
-#ifndef ELECTRA_TENSOR_SIMD_H
-#define ELECTRA_TENSOR_SIMD_H
+#ifndef ELECTRA_SIMD_H
+#define ELECTRA_SIMD_H
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define ELC_SANITIZED 1
