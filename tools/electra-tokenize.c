@@ -33,7 +33,8 @@ static void show_progress(void *context, const struct elc_tokenize_run *run) {
 }
 
 static void report(struct tool *tool, const struct elc_tokenize_counts *counts,
-                   uint64_t max_length) {
+                   const struct elc_tokenize_options *options) {
+    bool questions = options->layout == ELC_INPUT_SQUAD;
     tool->records = counts->records;
     tool->tokens = counts->tokens;
     tool->rejected = counts->rejected;
@@ -42,9 +43,14 @@ static void report(struct tool *tool, const struct elc_tokenize_counts *counts,
                   counts->replaced);
     if (counts->cut_texts > 0)
         tool_warn(tool,
-                  "%" PRIu64 " of %" PRIu64 " texts were cut to %" PRIu64 " tokens; %" PRIu64
-                  " tokens were left out (see --max-length)",
-                  counts->cut_texts, counts->texts, max_length, counts->cut_tokens);
+                  "%" PRIu64 " of %" PRIu64 " %s were cut to %" PRIu32 " tokens; %" PRIu64
+                  " tokens were left out%s",
+                  counts->cut_texts, counts->texts, questions ? "questions" : "texts",
+                  questions ? ELC_QUESTION_TOKENS : options->max_length, counts->cut_tokens,
+                  questions ? "" : " (see --max-length)");
+    if (counts->windows > 0)
+        tool_note(tool, "%" PRIu64 " records are windows of texts that have several",
+                  counts->windows);
     if (counts->tokens > 0)
         tool_note(tool,
                   "%.3f %% unknown tokens, %.3f tokens per word, %" PRIu64
@@ -117,9 +123,9 @@ static struct elc_tokenize_options run_options(const struct tool *tool,
                                                const struct settings *settings) {
     enum elc_truncation truncation = settings->windows ? ELC_ONLY_SECOND : ELC_LONGEST_FIRST;
     if (settings->truncation)
-        truncation = strcmp(settings->truncation, "longest-first") == 0 ? ELC_LONGEST_FIRST
-                     : strcmp(settings->truncation, "only-first") == 0  ? ELC_ONLY_FIRST
-                                                                        : ELC_ONLY_SECOND;
+        truncation = settings->truncation[0] == 'l'                    ? ELC_LONGEST_FIRST
+                     : strcmp(settings->truncation, "only-first") == 0 ? ELC_ONLY_FIRST
+                                                                       : ELC_ONLY_SECOND;
     return (struct elc_tokenize_options){
         .layout = settings->layout,
         .columns = settings->columns,
@@ -173,7 +179,7 @@ static int tokenize(struct tool *tool, struct settings *settings) {
         err = elc_tokenize_run(&run, &options);
     if (!err && !usage)
         err = elc_output_commit(&output);
-    report(tool, &run.counts, settings->max_length);
+    report(tool, &run.counts, &options);
     int status = usage ? tool_usage(tool, "%s", elc_error())
                  : err ? tool_fail(tool, "%s", elc_error())
                        : TOOL_DONE;
@@ -197,24 +203,8 @@ static int choose_layout(struct settings *settings) {
     return 0;
 }
 
-/* Which layouts an option is for. */
-static int check_option(const struct tool *tool, const struct settings *settings, const char *name,
-                        unsigned layouts, const char *meant) {
-    if (!tool_option(tool, name)->given || layouts >> settings->layout & 1)
-        return 0;
-    return elc_fail(ELC_EINVAL, "--%s is for %s, not %s", name, meant,
-                    layout_names[settings->layout]);
-}
-
-static int check_column(const char *option, const char *column) {
-    if (!column || (column[0] != '0' && column[0] && column[strspn(column, "0123456789")] == '\0'))
-        return 0;
-    return elc_fail(ELC_EINVAL, "%s %s: columns are numbers from 1; names need --header", option,
-                    column);
-}
-
-/* Options that do not go together. */
-static int check_columns(const struct tool *tool, const struct settings *settings) {
+/* Options that the layout has no use for. */
+static int check_layout(const struct tool *tool, const struct settings *settings) {
     enum {
         DOCS = 1 << ELC_INPUT_DOCS,
         TSV = 1 << ELC_INPUT_TSV,
@@ -222,35 +212,46 @@ static int check_columns(const struct tool *tool, const struct settings *setting
         CONLL = 1 << ELC_INPUT_CONLL,
         ALL = (1 << N_LAYOUTS) - 1,
     };
+    static const struct {
+        const char *name;
+        unsigned layouts;
+        const char *meant;
+    } options[] = {
+        {"text", TSV | JSONL | CONLL, "--tsv, --jsonl and --conll"},
+        {"label", TSV | JSONL | CONLL, "--tsv, --jsonl and --conll"},
+        {"pair", TSV | JSONL, "--tsv and --jsonl"},
+        {"id", TSV | JSONL, "--tsv and --jsonl"},
+        {"header", TSV, "--tsv"},
+        {"stride", ALL & ~DOCS, "all layouts but --docs"},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (tool_option(tool, options[i].name)->given &&
+            !(options[i].layouts >> settings->layout & 1))
+            return elc_fail(ELC_EINVAL, "--%s is for %s, not %s", options[i].name, options[i].meant,
+                            layout_names[settings->layout]);
+    return 0;
+}
+
+/* Columns that have no names. */
+static int check_columns(const struct settings *settings) {
     const struct elc_columns *columns = &settings->columns;
-    bool numbers = settings->layout == ELC_INPUT_CONLL ||
-                   (settings->layout == ELC_INPUT_TSV && !columns->header);
-    int err = check_option(tool, settings, "text", TSV | JSONL | CONLL, "--tsv, --jsonl, --conll");
-    if (!err)
-        err = check_option(tool, settings, "label", TSV | JSONL | CONLL, "--tsv, --jsonl, --conll");
-    if (!err)
-        err = check_option(tool, settings, "pair", TSV | JSONL, "--tsv and --jsonl");
-    if (!err)
-        err = check_option(tool, settings, "id", TSV | JSONL, "--tsv and --jsonl");
-    if (!err)
-        err = check_option(tool, settings, "header", TSV, "--tsv");
-    if (!err)
-        err = check_option(tool, settings, "stride", ALL & ~DOCS, "all but --docs");
-    if (!err && numbers)
-        err = check_column("--text", columns->text);
-    if (!err && numbers)
-        err = check_column("--pair", columns->pair);
-    if (!err && numbers)
-        err = check_column("--label", columns->label);
-    if (!err && numbers)
-        err = check_column("--id", columns->id);
-    if (!err && settings->truncation && !columns->pair)
-        err = elc_fail(ELC_EINVAL, "--truncation is for pairs: --pair COL");
-    if (!err && settings->truncation && settings->windows &&
-        strcmp(settings->truncation, "longest-first") == 0)
-        err = elc_fail(ELC_EINVAL, "windows slide over one text: with --stride, --truncation is "
-                                   "only-first or only-second");
-    return err;
+    const char *const given[] = {columns->text, columns->pair, columns->label, columns->id};
+    bool named = settings->layout == ELC_INPUT_JSONL || columns->header;
+    for (size_t i = 0; i < sizeof given / sizeof *given && !named; i++)
+        if (given[i] && (given[i][0] < '1' || given[i][strspn(given[i], "0123456789")] != '\0'))
+            return elc_fail(ELC_EINVAL,
+                            "column '%s': columns are numbers from 1; names need --header",
+                            given[i]);
+    return 0;
+}
+
+static int check_truncation(const struct settings *settings) {
+    if (settings->truncation && !settings->columns.pair)
+        return elc_fail(ELC_EINVAL, "--truncation is for pairs: --pair COL");
+    if (settings->truncation && settings->windows && settings->truncation[0] == 'l')
+        return elc_fail(ELC_EINVAL, "windows slide over one text: with --stride, --truncation is "
+                                    "only-first or only-second");
+    return 0;
 }
 
 int main(int argc, char **argv) {
@@ -325,7 +326,8 @@ int main(int argc, char **argv) {
     if (!set.vocab == !set.model)
         return tool_usage(&tool, "give either --vocab FILE or -m MODEL");
     set.windows = tool_option(&tool, "stride")->given;
-    if (choose_layout(&set) < 0 || check_columns(&tool, &set) < 0)
+    if (choose_layout(&set) < 0 || check_layout(&tool, &set) < 0 || check_columns(&set) < 0 ||
+        check_truncation(&set) < 0)
         return tool_usage(&tool, "%s", elc_error());
     tool_refuse_terminal_output(&tool);
     return tokenize(&tool, &set);

@@ -31,6 +31,8 @@ enum elc_input_layout {
     ELC_INPUT_SQUAD, /* each question, with its context as a pair: JSON of SQuAD 1.1 or 2.0 */
 };
 
+enum { ELC_QUESTION_TOKENS = 64 }; /* of a question; what is more is cut */
+
 /* Where a text and what belongs to it stand: the number of a column, from 1, or its name in the
  * header (TSV, CoNLL without names), or a key (JSON Lines). NULL: the default, or not wanted. */
 struct elc_columns {
@@ -45,8 +47,7 @@ struct elc_tokenize_options {
     enum elc_input_layout layout;
     struct elc_columns columns;
     uint32_t max_length; /* tokens of a record, with specials; at least ELC_PACK_MIN_LENGTH */
-    enum elc_truncation truncation; /* of pairs */
-    bool google;                    /* which odd token of a pair is cut, see elc_truncate_pair */
+    enum elc_truncation truncation; /* of pairs; longest-first as the tokenizer's `compat` does */
     bool windows;                   /* a text that is too long becomes several records, not one
                                      * that is cut: of a pair the second text, or with
                                      * ELC_ONLY_FIRST the first. Always of questions */

@@ -47,13 +47,14 @@ int jsonl_next(struct sample_reader *reader, struct sample *sample) {
         return got;
     json_error_t error;
     json_decref(reader->json);
-    reader->json = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    int err = sample_parse(&reader->json, line, len, JSON_REJECT_DUPLICATES, &error);
+    if (err)
+        return err == ELC_EFORMAT ? elc_fail(err, "%s (column %d)", elc_error(), error.column)
+                                  : err;
     const json_t *object = reader->json;
-    if (!object)
-        return elc_fail(ELC_EFORMAT, "not JSON: %s (column %d)", error.text, error.column);
     if (!json_is_object(object))
         return elc_fail(ELC_EFORMAT, "not a JSON object");
-    int err = keys->id ? read_id(object, keys->id, &sample->id) : 0;
+    err = keys->id ? read_id(object, keys->id, &sample->id) : 0;
     if (!err)
         err = read_text(object, keys->text ? keys->text : "text", &sample->text, &sample->text_len);
     if (!err && keys->pair)

@@ -6,8 +6,6 @@
 
 #include "spans.h"
 
-enum { QUESTION_TOKENS = 64 }; /* max_query_length of google-research's SQuAD */
-
 void record_maker_forget(struct record_maker *maker) {
     maker->encoded = NULL;
 }
@@ -56,7 +54,7 @@ static int encode(struct record_maker *maker, const struct sample *sample) {
     bool is_question = options->layout == ELC_INPUT_SQUAD;
     size_t limit = options->windows ? SIZE_MAX : options->max_length - 2;
     int err = elc_tokenizer_encode(maker->tokenizer, sample->text, sample->text_len,
-                                   is_question ? QUESTION_TOKENS : limit, &maker->text);
+                                   is_question ? ELC_QUESTION_TOKENS : limit, &maker->text);
     if (!err && sample->word_starts)
         number_words(&maker->text, sample);
     if (err || !sample->pair || (is_question && sample->pair == maker->encoded))
@@ -94,7 +92,7 @@ static int make_one(struct record_maker *maker, struct elc_layout_record *record
         n2 = all_tokens(&maker->pair);
         all += n2;
         err = elc_truncate_pair(&n1, &n2, options->max_length - 3, options->truncation,
-                                options->google);
+                                maker->google);
     } else if (n1 > options->max_length - 2) {
         n1 = options->max_length - 2;
     }

@@ -9,6 +9,7 @@ struct record_maker {
     const struct elc_tokenize_options *options;
     const struct elc_tokenizer *tokenizer;
     struct elc_layout layout;
+    bool google; /* the tokenizer's `compat` */
 
     struct elc_encoding text, pair, answer;
     const char *encoded; /* the context that `pair` was made from */

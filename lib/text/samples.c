@@ -113,6 +113,14 @@ int sample_repair(const struct elc_tokenize_options *options, struct elc_buffer 
     return 0;
 }
 
+int sample_parse(json_t **json, const char *text, size_t len, size_t flags, json_error_t *error) {
+    *json = json_loadb(text, len, flags | JSON_ALLOW_NUL, error);
+    if (*json)
+        return 0;
+    bool no_memory = json_error_code(error) == json_error_out_of_memory || !error->text[0];
+    return no_memory ? elc_fail_memory(len) : elc_fail(ELC_EFORMAT, "not JSON: %s", error->text);
+}
+
 int sample_line(struct sample_reader *reader, struct sample *sample, const char **line,
                 size_t *len) {
     if (!elc_chunk_line(&reader->chunk->lines, &reader->position, line, len))

@@ -90,6 +90,9 @@ void sample_reader_free(struct sample_reader *reader);
  * counts. */
 int sample_repair(const struct elc_tokenize_options *options, struct elc_buffer *clean,
                   uint64_t *replaced, const char **text, size_t *len) ELC_MUST_CHECK;
+/* Parses JSON; `*error` is what is wrong with it, where this fails by ELC_EFORMAT. */
+int sample_parse(json_t **json, const char *text, size_t len, size_t flags,
+                 json_error_t *error) ELC_MUST_CHECK;
 /* The next line of the chunk, repaired, as the beginning of a sample. As sample_reader_next. */
 int sample_line(struct sample_reader *reader, struct sample *sample, const char **line,
                 size_t *len) ELC_MUST_CHECK;

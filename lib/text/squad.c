@@ -21,14 +21,14 @@ static int parse_file(struct sample_source *source) {
     text += mark;
     len -= mark;
     int err = sample_repair(source->options, &clean, &source->replaced, &text, &len);
+    source->article = source->paragraph = 0;
     if (!err) {
-        source->document = json_loadb(text, len, JSON_ALLOW_NUL, &error);
-        source->article = source->paragraph = 0;
-        if (!source->document)
-            err = elc_fail(ELC_EFORMAT, "line %d: not JSON: %s", error.line, error.text);
-        else if (!json_is_array(json_object_get(source->document, "data")))
-            err = elc_fail(ELC_EFORMAT, "not SQuAD: there is no array 'data'");
+        err = sample_parse(&source->document, text, len, 0, &error);
+        if (err == ELC_EFORMAT)
+            err = elc_context(err, "line %d", error.line);
     }
+    if (!err && !json_is_array(json_object_get(source->document, "data")))
+        err = elc_fail(ELC_EFORMAT, "not SQuAD: there is no array 'data'");
     elc_buffer_free(&clean);
     elc_buffer_free(&source->file.text); /* not needed beside the tree */
     return err ? elc_context(err, "%s", source->file.name) : 0;

@@ -40,6 +40,7 @@ struct flow {
     struct elc_tokenize_run *run;
     const struct elc_vocab_id *vocab;
     bool docs;
+    bool google; /* the tokenizer's `compat` */
     struct sample_source source;
     struct worker *workers;
     struct elc_writer writer;
@@ -279,7 +280,8 @@ static int run_pipeline(struct flow *flow) {
                 .reader.options = flow->options,
                 .maker = {.options = flow->options,
                           .tokenizer = flow->run->tokenizer,
-                          .layout = flow->layout},
+                          .layout = flow->layout,
+                          .google = flow->google},
             };
         const struct elc_pipeline pipeline = {
             .read = read_job,
@@ -311,6 +313,7 @@ static int write_header(struct flow *flow) {
         .vocab = *flow->vocab,
     };
     int err = elc_tokenizer_describe(run->tokenizer, &header.tokenizer, &header.arena);
+    flow->google = !err && strcmp(header.tokenizer.compat, "google") == 0;
     if (!err && run->header)
         err = run->header(run->context, &header);
     if (!err)

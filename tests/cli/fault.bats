@@ -96,6 +96,19 @@ ends_or_fails() {
     cmp b.els good.els
 }
 
+@test "electra-tokenize -o: in every layout, the whole output or the one before" {
+    echo old > old
+    for layout in "--tsv --label 3 rows.tsv" "--conll sentences.conll" "--squad squad.json" \
+        "--jsonl single.jsonl"; do
+        cp "$ROOT/tests/golden/layouts/${layout##* }" .
+        # shellcheck disable=SC2086 # options
+        electra-tokenize --vocab vocab.txt -q --stride 3 --max-length 80 -o good.els $layout
+        # shellcheck disable=SC2086
+        sweep malloc 1999 whole_or_not_at_all \
+            faulty electra-tokenize --vocab vocab.txt -q --stride 3 --max-length 80 -o result.els $layout
+    done
+}
+
 # train [faulty] DIR OPTION…
 train() {
     local faulty=()
