@@ -91,15 +91,15 @@ static int push_number(struct machine *m, enum elc_pickle_kind kind, int64_t num
     return push(m, value);
 }
 
-static int push_empty(struct machine *m, enum elc_pickle_kind kind) {
+static int push_empty(struct machine *m, int kind) {
     struct elc_pickle_value *value = NULL;
-    int err = make(m, &value, kind);
+    int err = make(m, &value, (enum elc_pickle_kind)kind);
     return err ? err : push(m, value);
 }
 
-static int push_text(struct machine *m, size_t length_bytes) {
+static int push_text(struct machine *m, int length_bytes) {
     uint64_t len;
-    int err = take_number(m, length_bytes, &len);
+    int err = take_number(m, (size_t)length_bytes, &len);
     if (err)
         return err;
     const uint8_t *bytes = len <= SIZE_MAX ? take(m, (size_t)len) : NULL;
@@ -161,7 +161,8 @@ static int append(struct machine *m, struct elc_pickle_value *list, size_t n) {
     return 0;
 }
 
-static int push_mark(struct machine *m) {
+static int push_mark(struct machine *m, int unused) {
+    (void)unused;
     int err = elc_grow(&m->marks, &m->mark_capacity, m->n_marks + 1, sizeof *m->marks);
     if (!err)
         m->marks[m->n_marks++] = m->n_stack;
@@ -176,7 +177,8 @@ static int pop_mark(struct machine *m, size_t *n) {
     return 0;
 }
 
-static int make_tuple(struct machine *m, size_t n) {
+static int make_tuple(struct machine *m, int values) {
+    const size_t n = (size_t)values;
     const size_t floor = m->n_marks > 0 ? m->marks[m->n_marks - 1] : 0;
     if (m->n_stack - floor < n)
         return elc_fail(ELC_EFORMAT, "takes a value from an empty stack");
@@ -187,10 +189,11 @@ static int make_tuple(struct machine *m, size_t n) {
     return err ? err : push(m, tuple);
 }
 
-static int make_marked_tuple(struct machine *m) {
+static int make_marked_tuple(struct machine *m, int unused) {
     size_t n = 0;
+    (void)unused;
     int err = pop_mark(m, &n);
-    return err ? err : make_tuple(m, n);
+    return err ? err : make_tuple(m, (int)n);
 }
 
 /* Fills the container under the `n` topmost values with them. */
@@ -208,17 +211,27 @@ static int fill(struct machine *m, enum elc_pickle_kind kind, size_t n) {
     return append(m, container, n);
 }
 
-static int fill_marked(struct machine *m, enum elc_pickle_kind kind) {
+static int append_one(struct machine *m, int unused) {
+    (void)unused;
+    return fill(m, ELC_PICKLE_LIST, 1);
+}
+
+static int set_one(struct machine *m, int unused) {
+    (void)unused;
+    return fill(m, ELC_PICKLE_DICT, 2);
+}
+
+static int fill_marked(struct machine *m, int kind) {
     size_t n = 0;
     int err = pop_mark(m, &n);
-    return err ? err : fill(m, kind, n);
+    return err ? err : fill(m, (enum elc_pickle_kind)kind, n);
 }
 
 /* ---- memo ---- */
 
-static int put(struct machine *m, size_t length_bytes) {
+static int put(struct machine *m, int index_bytes) {
     uint64_t i;
-    int err = take_number(m, length_bytes, &i);
+    int err = take_number(m, (size_t)index_bytes, &i);
     if (err)
         return err;
     struct elc_pickle_value *value = pop(m);
@@ -237,9 +250,9 @@ static int put(struct machine *m, size_t length_bytes) {
     return 0;
 }
 
-static int get(struct machine *m, size_t length_bytes) {
+static int get(struct machine *m, int index_bytes) {
     uint64_t i;
-    int err = take_number(m, length_bytes, &i);
+    int err = take_number(m, (size_t)index_bytes, &i);
     if (err)
         return err;
     if (i >= m->n_memo || !m->memo[i])
@@ -249,17 +262,28 @@ static int get(struct machine *m, size_t length_bytes) {
 
 /* ---- numbers, names, calls ---- */
 
-static int push_int(struct machine *m, size_t bytes, bool is_signed) {
+static int push_none(struct machine *m, int unused) {
+    (void)unused;
+    return push_number(m, ELC_PICKLE_NONE, 0);
+}
+
+static int push_bool(struct machine *m, int value) {
+    return push_number(m, ELC_PICKLE_BOOL, value);
+}
+
+/* One and two bytes are unsigned, four are signed. */
+static int push_int(struct machine *m, int bytes) {
     uint64_t number;
-    int err = take_number(m, bytes, &number);
+    int err = take_number(m, (size_t)bytes, &number);
     if (err)
         return err;
     return push_number(m, ELC_PICKLE_INT,
-                       is_signed ? (int64_t)(int32_t)(uint32_t)number : (int64_t)number);
+                       bytes == 4 ? (int64_t)(int32_t)(uint32_t)number : (int64_t)number);
 }
 
 /* LONG1: little-endian two's complement of any length. Longer ones than 64 bits are of no use. */
-static int push_long(struct machine *m) {
+static int push_long(struct machine *m, int unused) {
+    (void)unused;
     uint64_t len;
     int err = take_number(m, 1, &len);
     if (err)
@@ -275,11 +299,13 @@ static int push_long(struct machine *m) {
     return push_number(m, ELC_PICKLE_INT, (int64_t)number);
 }
 
-static int push_float(struct machine *m) {
+static int push_float(struct machine *m, int unused) {
+    (void)unused;
     return take(m, 8) ? push_number(m, ELC_PICKLE_FLOAT, 0) : ELC_ETRUNCATED;
 }
 
-static int push_global(struct machine *m) {
+static int push_global(struct machine *m, int unused) {
+    (void)unused;
     const char *module = take_line(m), *name = module ? take_line(m) : NULL;
     if (!name)
         return ELC_EFORMAT;
@@ -288,7 +314,8 @@ static int push_global(struct machine *m) {
     return err ? err : push_number(m, ELC_PICKLE_GLOBAL, number);
 }
 
-static int reduce(struct machine *m) {
+static int reduce(struct machine *m, int unused) {
+    (void)unused;
     const struct elc_pickle_value *arguments = pop(m);
     const struct elc_pickle_value *function = arguments ? pop(m) : NULL;
     if (!function)
@@ -302,7 +329,8 @@ static int reduce(struct machine *m) {
     return err ? err : push(m, made);
 }
 
-static int persistent(struct machine *m) {
+static int persistent(struct machine *m, int unused) {
+    (void)unused;
     const struct elc_pickle_value *id = pop(m);
     if (!id)
         return ELC_EFORMAT;
@@ -314,13 +342,15 @@ static int persistent(struct machine *m) {
 }
 
 /* An OrderedDict's attributes: the versions of modules, which change nothing. */
-static int build(struct machine *m) {
+static int build(struct machine *m, int unused) {
+    (void)unused;
     if (!pop(m))
         return ELC_EFORMAT;
     return top(m, ELC_PICKLE_DICT) ? 0 : ELC_EFORMAT;
 }
 
-static int check_protocol(struct machine *m) {
+static int check_protocol(struct machine *m, int unused) {
+    (void)unused;
     uint64_t protocol;
     int err = take_number(m, 1, &protocol);
     if (!err && protocol != 2)
@@ -329,97 +359,85 @@ static int check_protocol(struct machine *m) {
     return err;
 }
 
-/* Names of opcodes that a file might well have, and that are refused all the same. */
-static int refuse(uint8_t opcode) {
-    static const struct {
-        uint8_t opcode;
-        const char *name;
-    } names[] = {
-        {'i', "INST"},       {'o', "OBJ"},           {0x81, "NEWOBJ"},
-        {0x92, "NEWOBJ_EX"}, {0x93, "STACK_GLOBAL"}, {'P', "PERSID"},
-        {0x82, "EXT1"},      {0x83, "EXT2"},         {0x84, "EXT4"},
-        {0x95, "FRAME"},     {0x94, "MEMOIZE"},      {0x8c, "SHORT_BINUNICODE"},
-        {'I', "INT"},        {'L', "LONG"},          {'S', "STRING"},
-        {'V', "UNICODE"},    {'F', "FLOAT"},         {'p', "PUT"},
-        {'g', "GET"},        {'d', "DICT"},          {'l', "LIST"},
-        {'0', "POP"},        {'1', "POP_MARK"},      {'2', "DUP"},
-        {0x8b, "LONG4"},     {'B', "BINBYTES"},      {'C', "SHORT_BINBYTES"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].opcode == opcode)
-            return elc_fail(ELC_EFORMAT, "has the opcode %s, which torch.save does not use",
-                            names[i].name);
-    return elc_fail(ELC_EFORMAT, "has the opcode 0x%02x, which torch.save does not use", opcode);
-}
+/* ---- opcodes ---- */
+
+/* The closed list. After it, what other pickles have: refused like anything else, but by name. */
+static const struct operation {
+    uint8_t opcode;
+    const char *name;
+    int (*run)(struct machine *m, int argument); /* NULL: refused */
+    int argument;
+} operations[] = {
+    {0x80, "PROTO", check_protocol, 0},
+    {'(', "MARK", push_mark, 0},
+    {')', "EMPTY_TUPLE", push_empty, ELC_PICKLE_TUPLE},
+    {']', "EMPTY_LIST", push_empty, ELC_PICKLE_LIST},
+    {'}', "EMPTY_DICT", push_empty, ELC_PICKLE_DICT},
+    {'N', "NONE", push_none, 0},
+    {0x88, "NEWTRUE", push_bool, 1},
+    {0x89, "NEWFALSE", push_bool, 0},
+    {'K', "BININT1", push_int, 1},
+    {'M', "BININT2", push_int, 2},
+    {'J', "BININT", push_int, 4},
+    {0x8a, "LONG1", push_long, 0},
+    {'G', "BINFLOAT", push_float, 0},
+    {'X', "BINUNICODE", push_text, 4},
+    {'T', "BINSTRING", push_text, 4}, /* of Python 2, as the next one */
+    {'U', "SHORT_BINSTRING", push_text, 1},
+    {'t', "TUPLE", make_marked_tuple, 0},
+    {0x85, "TUPLE1", make_tuple, 1},
+    {0x86, "TUPLE2", make_tuple, 2},
+    {0x87, "TUPLE3", make_tuple, 3},
+    {'a', "APPEND", append_one, 0},
+    {'e', "APPENDS", fill_marked, ELC_PICKLE_LIST},
+    {'s', "SETITEM", set_one, 0},
+    {'u', "SETITEMS", fill_marked, ELC_PICKLE_DICT},
+    {'q', "BINPUT", put, 1},
+    {'r', "LONG_BINPUT", put, 4},
+    {'h', "BINGET", get, 1},
+    {'j', "LONG_BINGET", get, 4},
+    {'c', "GLOBAL", push_global, 0},
+    {'R', "REDUCE", reduce, 0},
+    {'Q', "BINPERSID", persistent, 0},
+    {'b', "BUILD", build, 0},
+
+    {'i', "INST", NULL, 0},
+    {'o', "OBJ", NULL, 0},
+    {0x81, "NEWOBJ", NULL, 0},
+    {0x92, "NEWOBJ_EX", NULL, 0},
+    {0x93, "STACK_GLOBAL", NULL, 0},
+    {'P', "PERSID", NULL, 0},
+    {0x82, "EXT1", NULL, 0},
+    {0x83, "EXT2", NULL, 0},
+    {0x84, "EXT4", NULL, 0},
+    {0x95, "FRAME", NULL, 0},
+    {0x94, "MEMOIZE", NULL, 0},
+    {0x8c, "SHORT_BINUNICODE", NULL, 0},
+    {'I', "INT", NULL, 0},
+    {'L', "LONG", NULL, 0},
+    {'S', "STRING", NULL, 0},
+    {'V', "UNICODE", NULL, 0},
+    {'F', "FLOAT", NULL, 0},
+    {'p', "PUT", NULL, 0},
+    {'g', "GET", NULL, 0},
+    {'d', "DICT", NULL, 0},
+    {'l', "LIST", NULL, 0},
+    {'0', "POP", NULL, 0},
+    {'1', "POP_MARK", NULL, 0},
+    {'2', "DUP", NULL, 0},
+    {0x8b, "LONG4", NULL, 0},
+    {'B', "BINBYTES", NULL, 0},
+    {'C', "SHORT_BINBYTES", NULL, 0},
+};
 
 static int step(struct machine *m, uint8_t opcode) {
-    switch (opcode) {
-    case 0x80:
-        return check_protocol(m);
-    case 'N':
-        return push_number(m, ELC_PICKLE_NONE, 0);
-    case 0x88:
-        return push_number(m, ELC_PICKLE_BOOL, 1);
-    case 0x89:
-        return push_number(m, ELC_PICKLE_BOOL, 0);
-    case 'K':
-        return push_int(m, 1, false);
-    case 'M':
-        return push_int(m, 2, false);
-    case 'J':
-        return push_int(m, 4, true);
-    case 0x8a:
-        return push_long(m);
-    case 'G':
-        return push_float(m);
-    case 'X': /* BINUNICODE */
-    case 'T':
-        return push_text(m, 4); /* BINSTRING, of Python 2 */
-    case 'U':
-        return push_text(m, 1);
-    case ')':
-        return push_empty(m, ELC_PICKLE_TUPLE);
-    case ']':
-        return push_empty(m, ELC_PICKLE_LIST);
-    case '}':
-        return push_empty(m, ELC_PICKLE_DICT);
-    case '(':
-        return push_mark(m);
-    case 't':
-        return make_marked_tuple(m);
-    case 0x85:
-        return make_tuple(m, 1);
-    case 0x86:
-        return make_tuple(m, 2);
-    case 0x87:
-        return make_tuple(m, 3);
-    case 'a':
-        return fill(m, ELC_PICKLE_LIST, 1);
-    case 'e':
-        return fill_marked(m, ELC_PICKLE_LIST);
-    case 's':
-        return fill(m, ELC_PICKLE_DICT, 2);
-    case 'u':
-        return fill_marked(m, ELC_PICKLE_DICT);
-    case 'q':
-        return put(m, 1);
-    case 'r':
-        return put(m, 4);
-    case 'h':
-        return get(m, 1);
-    case 'j':
-        return get(m, 4);
-    case 'c':
-        return push_global(m);
-    case 'R':
-        return reduce(m);
-    case 'Q':
-        return persistent(m);
-    case 'b':
-        return build(m);
-    default:
-        return refuse(opcode);
-    }
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (operations[i].opcode == opcode)
+            return operations[i].run
+                       ? operations[i].run(m, operations[i].argument)
+                       : elc_fail(ELC_EFORMAT, "has the opcode %s, which torch.save does not use",
+                                  operations[i].name);
+    return elc_fail(ELC_EFORMAT, "has the opcode 0x%02x, which torch.save does not use", opcode);
 }
 
 static int run(struct machine *m) {

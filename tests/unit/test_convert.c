@@ -294,27 +294,51 @@ static void try_bytes(const char *path, const uint8_t *bytes, size_t len, bool w
         scratch_remove(output);
 }
 
-/* Cut short at some places, and with a bit or a byte changed many times. */
+/* Changes a few bytes of `bytes` [len]: a bit, a byte, an extreme number, or a piece that is copied
+ * from elsewhere in them. */
+static void mutate(uint8_t *bytes, size_t len, struct elc_random *random) {
+    const size_t at = (size_t)elc_random_below(random, len);
+    const size_t from = (size_t)elc_random_below(random, len);
+    const size_t left = len - (at > from ? at : from);
+    const size_t n = 1 + (size_t)elc_random_below(random, left < 12 ? left : 12);
+    switch (elc_random_below(random, 4)) {
+    case 0:
+        bytes[at] ^= (uint8_t)(1u << elc_random_below(random, 8));
+        return;
+    case 1:
+        bytes[at] = (uint8_t)elc_random_below(random, 256);
+        return;
+    case 2:
+        memset(bytes + at, elc_random_below(random, 2) ? 0xff : 0x7f, n);
+        return;
+    default:
+        memmove(bytes + at, bytes + from, n);
+        return;
+    }
+}
+
+/* Cut short at some places, and changed many times: FUZZ in the environment says how much more. */
 static void damage(const char *golden) {
-    enum { CUTS = 60, FLIPS = 400, WHOLE = 10 /* each of them writes a model, which takes time */ };
+    enum {
+        CUTS = 60,
+        CHANGES = 400,
+        WHOLE = 10 /* each of them writes a model, which takes time */
+    };
+    const char *more = getenv("FUZZ");
+    const size_t changes = CHANGES * (more ? strtoul(more, NULL, 10) : 1);
     struct elc_map map;
     struct elc_random random;
     char *path = elc_path_join(scratch, strrchr(golden, '/') + 1);
     assert_int_equal(elc_map_open(&map, golden), 0);
     uint8_t *bytes = malloc(map.len);
-    memcpy(bytes, map.data, map.len);
     elc_random_init(&random, 7, ELC_INIT, 0, 0);
     for (size_t i = 0; i < CUTS; i++)
-        try_bytes(path, bytes, map.len * i / CUTS, true);
-    for (size_t i = 0; i < FLIPS; i++) {
-        const size_t at = (size_t)elc_random_below(&random, map.len);
-        const uint8_t was = bytes[at];
-        if (i % 2)
-            bytes[at] ^= (uint8_t)(1u << elc_random_below(&random, 8));
-        else
-            bytes[at] = (uint8_t)elc_random_below(&random, 256);
+        try_bytes(path, map.data, map.len * i / CUTS, true);
+    for (size_t i = 0; i < changes; i++) {
+        memcpy(bytes, map.data, map.len);
+        for (size_t k = 0; k <= i % 3; k++)
+            mutate(bytes, map.len, &random);
         try_bytes(path, bytes, map.len, i < WHOLE);
-        bytes[at] = was;
     }
     free(bytes);
     elc_map_close(&map);
