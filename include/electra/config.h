@@ -139,6 +139,12 @@ int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *nam
 int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
                               const char *const *overrides, size_t n_overrides) ELC_MUST_CHECK;
 
+/* A configuration around a discriminator that is there already: its shape and dropout, the training
+ * of `small`, and the overrides. */
+int elc_pretrain_config_adopt(struct elc_pretrain_config *config,
+                              const struct elc_config *discriminator, const char *const *overrides,
+                              size_t n_overrides) ELC_MUST_CHECK;
+
 /* All of it as one flat JSON object, appended to `json`: the shapes of both networks (the
  * generator's with "generator_" in front) and the rest. What a checkpoint keeps. */
 int elc_pretrain_config_format(const struct elc_pretrain_config *config,

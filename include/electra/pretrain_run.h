@@ -3,6 +3,7 @@
 #define ELECTRA_PRETRAIN_RUN_H
 
 #include "electra/config.h"
+#include "electra/directory.h"
 #include "electra/pretrain.h"
 #include "electra/trainer.h"
 #include "electra/vocab.h"
@@ -10,6 +11,24 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Weights to start from. */
+struct elc_pretrain_init {
+    /* Of the network that the objective is about: MODEL itself, or its discriminator; under
+     * ELC_OBJECTIVE_MLM its generator, or else its discriminator. */
+    struct elc_network main;
+    struct elc_network generator; /* for the other network of an objective that has two */
+    bool has_generator;
+};
+/* Loads from a model directory, a run of electra-train, or a directory with the models
+ * discriminator/ and generator/. A head of another kind than the objective's is left out. */
+int elc_pretrain_init_open(struct elc_pretrain_init *init, const char *path,
+                           enum elc_objective objective) ELC_MUST_CHECK;
+/* The configuration that goes with them. ELC_EINVAL for overrides that would change a shape. */
+int elc_pretrain_init_config(struct elc_pretrain_config *config,
+                             const struct elc_pretrain_init *init, const char *const *overrides,
+                             size_t n_overrides) ELC_MUST_CHECK;
+void elc_pretrain_init_close(struct elc_pretrain_init *init); /* idempotent */
 
 /* What pre-training adds to the options of a run. Borrowed.
  *
@@ -20,6 +39,7 @@ struct elc_pretrain_job {
     enum elc_objective objective;
     struct elc_pretrain_config config; /* both vocab_size set */
     const struct elc_vocab *vocab;
+    const struct elc_pretrain_init *init; /* NULL: random weights */
 };
 
 /* What of a configuration is common to all kinds of training. */

@@ -238,6 +238,18 @@ static int check(const struct elc_pretrain_config *config) {
     return 0;
 }
 
+static int finish(struct elc_pretrain_config *config, struct draft *draft,
+                  const char *const *overrides, size_t n_overrides) {
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < n_overrides; i++)
+        err = override(draft, overrides[i]);
+    if (err)
+        return err;
+    derive_generator(draft);
+    *config = draft->config;
+    return check(config);
+}
+
 int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
                               const char *const *overrides, size_t n_overrides) {
     struct draft draft;
@@ -251,14 +263,18 @@ int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *na
     }
     if (err == 1)
         err = read_file(&draft, name);
-    for (size_t i = 0; err == 0 && i < n_overrides; i++)
-        err = override(&draft, overrides[i]);
-    if (err == 0) {
-        derive_generator(&draft);
-        *config = draft.config;
-        err = check(config);
-    }
-    return err;
+    return err ? err : finish(config, &draft, overrides, n_overrides);
+}
+
+int elc_pretrain_config_adopt(struct elc_pretrain_config *config,
+                              const struct elc_config *discriminator, const char *const *overrides,
+                              size_t n_overrides) {
+    struct draft draft;
+    small(&draft);
+    draft.config.discriminator = *discriminator;
+    if (discriminator->max_position_embeddings < draft.config.max_seq_length)
+        draft.config.max_seq_length = discriminator->max_position_embeddings;
+    return finish(config, &draft, overrides, n_overrides);
 }
 
 int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) {

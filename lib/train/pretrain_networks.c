@@ -46,6 +46,8 @@ int elc_pretraining_open_networks(struct elc_pretraining *p) {
         err = make_network(p, ELC_READER, &p->config.discriminator);
     if (!err && p->parts->generator)
         err = make_network(p, ELC_FILLER, &p->config.generator);
+    if (!err && p->job->init)
+        err = elc_pretraining_init(p);
     if (err)
         return err;
     describe(p);
@@ -67,6 +69,7 @@ int elc_pretraining_open_networks(struct elc_pretraining *p) {
 
 void elc_pretraining_close_networks(struct elc_pretraining *p) {
     elc_pretrain_destroy(p->pretrain);
+    elc_buffer_free(&p->notes);
     for (int i = 0; i < 2; i++) {
         elc_trained_free(&p->trained[i]);
         free(p->values[i]);

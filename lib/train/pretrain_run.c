@@ -2,6 +2,8 @@
 #include "electra/pretrain_run.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "electra/flops.h"
 #include "pretraining.h"
@@ -35,6 +37,14 @@ static int open_pretraining(void *self, struct elc_run *run) {
     return err ? err : elc_pretraining_open_networks(p);
 }
 
+/* The hashes of the networks that --init named. */
+static json_t *init_json(const struct elc_pretrain_init *init) {
+    char hashes[2 * sizeof init->main.hash] = "";
+    if (init)
+        (void)snprintf(hashes, sizeof hashes, "%s%s", init->main.hash, init->generator.hash);
+    return json_string(hashes);
+}
+
 static int add_settings(const void *self, json_t *settings) {
     const struct elc_pretraining *p = self;
     struct elc_buffer text = {0};
@@ -44,7 +54,8 @@ static int add_settings(const void *self, json_t *settings) {
         config = json_loadb((const char *)text.data, text.len, 0, NULL);
     /* the objective comes first: shapes follow from it */
     if (!err && (json_object_set_new(settings, "objective", json_string(p->parts->name)) != 0 ||
-                 !config || json_object_update(settings, config) != 0))
+                 json_object_set_new(settings, "init", init_json(p->job->init)) != 0 || !config ||
+                 json_object_update(settings, config) != 0))
         err = elc_fail_memory(0);
     json_decref(config);
     elc_buffer_free(&text);
@@ -81,10 +92,19 @@ static int read_batch(void *self, uint64_t first, uint64_t n, struct elc_batch_c
     return err;
 }
 
+/* Said once, when the first step begins. */
+static void say_notes(const struct elc_pretraining *p) {
+    const char *note = (const char *)p->notes.data;
+    for (const char *end = note + p->notes.len; note < end; note += strlen(note) + 1)
+        elc_run_note(p->run, true, "%s", note);
+}
+
 /* Forward and backward over all micro-batches. */
 static int train_batch(void *self, uint64_t step, double *loss) {
     struct elc_pretraining *p = self;
     struct elc_pretrain_sums sums = {0};
+    if (step == 0)
+        say_notes(p);
     for (size_t i = 0; i < p->batch.n_parts; i++) {
         struct elc_pretrain_sums part = {0};
         int err = elc_pretrain_step(&part, p->pretrain, &p->batch.parts[i], step, &p->batch.totals);

@@ -57,14 +57,17 @@ static int score_tokens(struct validation *validation, const struct elc_pretrain
     const uint8_t *labels = elc_pretrain_labels(p->pretrain);
     const uint32_t *ids = elc_pretrain_corrupted(p->pretrain);
     const uint64_t *frequencies = elc_examples_frequencies(p->run->options->train);
+    const uint64_t n_known = elc_examples_header(p->run->options->train)->vocab.size;
     const size_t n = p->parts->everywhere ? batch->texts.n_tokens : batch->n_masked;
     int err = 0;
     for (size_t i = 0; !err && i < n; i++) {
         const size_t row = p->parts->everywhere ? i : batch->rows[i];
         err = elc_scored_add(&validation->by_logit, (float)logits[row], labels[row]);
-        if (!err && frequencies)
+        if (!err && frequencies) /* a network may know more tokens than the vocabulary */
             err = elc_scored_add(&validation->by_frequency,
-                                 (float)-log((double)frequencies[ids[row]] + 1), labels[row]);
+                                 ids[row] < n_known ? (float)-log((double)frequencies[ids[row]] + 1)
+                                                    : 0,
+                                 labels[row]);
     }
     return err;
 }

@@ -18,6 +18,7 @@ struct elc_pretraining {
     struct elc_table tables[2];
     elc_float *values[2];
     struct elc_trained trained[2]; /* those that the objective has not stay zeroed */
+    struct elc_buffer notes;       /* about the weights to start with, NUL-terminated each */
     struct elc_pretrain *pretrain;
     struct elc_mask_options masking;
     struct elc_global_batch batch;
@@ -28,6 +29,10 @@ struct elc_pretraining {
  * with, and describes them in run->checkpoint. */
 int elc_pretraining_open_networks(struct elc_pretraining *p) ELC_MUST_CHECK;
 void elc_pretraining_close_networks(struct elc_pretraining *p);
+
+/* pretrain_init.c: copies what there is of job->init into p->values, and notes what there is not.
+ */
+int elc_pretraining_init(struct elc_pretraining *p) ELC_MUST_CHECK;
 
 /* pretrain_valid.c: what a stream must hold for the objective, and validation (run.h). */
 int elc_pretraining_check_streams(const struct elc_pretraining *p) ELC_MUST_CHECK;
