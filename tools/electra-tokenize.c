@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "electra/compare.h"
 #include "electra/config.h"
 #include "electra/directory.h"
 #include "electra/pack.h"
@@ -69,8 +70,8 @@ enum { N_LAYOUTS = sizeof layout_names / sizeof *layout_names };
 static const char truncations[] = "longest-first|only-first|only-second";
 
 struct settings {
-    const char *vocab, *model, *strip_accents, *invalid, *truncation;
-    bool cased, text, words;
+    const char *vocab, *model, *strip_accents, *invalid, *truncation, *compat, *pattern;
+    bool cased, text, words, compare;
     bool layouts[N_LAYOUTS]; /* which of them was asked for */
     enum elc_input_layout layout;
     struct elc_columns columns;
@@ -103,20 +104,47 @@ static int read_model(struct settings *settings, struct elc_vocab **vocab,
     return err;
 }
 
-static int open_tokenizer(struct settings *settings, struct elc_vocab **vocab,
-                          struct elc_tokenizer **tokenizer) {
-    struct elc_tokenizer_options rules = {.strip_accents = -1};
-    int err = settings->model ? read_model(settings, vocab, &rules)
+/* The vocabulary, and the rules: what the model says, then the options. */
+static int read_rules(struct settings *settings, struct elc_vocab **vocab,
+                      struct elc_tokenizer_options *rules) {
+    int err = settings->model ? read_model(settings, vocab, rules)
                               : elc_vocab_read(vocab, settings->vocab);
+    if (!err && !settings->model)
+        err = elc_tokenizer_options_read(rules, settings->vocab);
     if (err)
         return err;
     settings->vocab_hash = elc_vocab_id(*vocab)->xxh3;
+    rules->cased = rules->cased || settings->cased;
+    if (settings->strip_accents)
+        rules->strip_accents = strcmp(settings->strip_accents, "yes") == 0;
+    if (settings->compat)
+        rules->google = strcmp(settings->compat, "google") == 0;
+    if (!settings->pattern)
+        return 0;
+    elc_tokenizer_options_free(rules);
+    rules->pattern = strdup(settings->pattern);
+    return rules->pattern ? 0 : elc_fail_memory(strlen(settings->pattern));
+}
+
+static int open_tokenizer(struct settings *settings, struct elc_vocab **vocab,
+                          struct elc_tokenizer **tokenizer) {
+    struct elc_tokenizer_options rules = {.strip_accents = -1};
+    int err = read_rules(settings, vocab, &rules);
     if (settings->max_length == 0)
         settings->max_length = settings->layout == ELC_INPUT_DOCS ? DOCS_LENGTH : TEXT_LENGTH;
-    rules.cased = rules.cased || settings->cased;
-    if (settings->strip_accents)
-        rules.strip_accents = strcmp(settings->strip_accents, "yes") == 0;
-    return elc_tokenizer_new(tokenizer, *vocab, &rules);
+    if (!err)
+        err = elc_tokenizer_new(tokenizer, *vocab, &rules);
+    elc_tokenizer_options_free(&rules);
+    return err;
+}
+
+/* A pattern that PCRE2 does not take is a usage error. */
+static int check_pattern(const struct settings *settings) {
+    const struct elc_tokenizer_options rules = {.pattern = settings->pattern};
+    struct elc_tokenizer *tokenizer = NULL;
+    int err = settings->pattern ? elc_tokenizer_new(&tokenizer, NULL, &rules) : 0;
+    elc_tokenizer_destroy(tokenizer);
+    return err;
 }
 
 static struct elc_tokenize_options run_options(const struct tool *tool,
@@ -188,6 +216,54 @@ static int tokenize(struct tool *tool, struct settings *settings) {
     elc_vocab_destroy(vocab);
     return tool_end(tool, status);
 }
+
+/* ---- comparing ---- */
+
+static int write_row(void *context, const struct elc_buffer *row) {
+    return elc_output_write(context, row->data, row->len);
+}
+
+/* --compare: no stream, but a row for each line that Google's rules cut differently. */
+static int compare(struct tool *tool, struct settings *settings) {
+    struct elc_vocab *vocab = NULL;
+    struct elc_tokenizer *fast = NULL, *google = NULL;
+    struct elc_output output = {.fd = -1};
+    struct elc_tokenizer_options rules = {.strip_accents = -1};
+    int err = read_rules(settings, &vocab, &rules);
+    rules.google = false;
+    if (!err)
+        err = elc_tokenizer_new(&fast, vocab, &rules);
+    rules.google = true;
+    if (!err)
+        err = elc_tokenizer_new(&google, vocab, &rules);
+    if (!err)
+        err = elc_output_open(&output, tool->output);
+    struct elc_comparison comparison = {
+        .vocab = vocab,
+        .one = fast,
+        .other = google,
+        .paths = tool->operands,
+        .n_paths = tool->n_operands,
+        .found = write_row,
+        .context = &output,
+    };
+    if (!err)
+        err = elc_compare(&comparison);
+    if (!err)
+        err = elc_output_commit(&output);
+    tool->records = comparison.n_lines;
+    tool_note(tool, "%" PRIu64 " of %" PRIu64 " lines differ", comparison.n_differ,
+              comparison.n_lines);
+    int status = err ? tool_fail(tool, "%s", elc_error()) : TOOL_DONE;
+    elc_output_abandon(&output);
+    elc_tokenizer_destroy(fast);
+    elc_tokenizer_destroy(google);
+    elc_tokenizer_options_free(&rules);
+    elc_vocab_destroy(vocab);
+    return tool_end(tool, status);
+}
+
+/* ---- the command line ---- */
 
 static int choose_layout(struct settings *settings) {
     const char *chosen = NULL;
@@ -265,6 +341,13 @@ int main(int argc, char **argv) {
          .shapes = true},
         {0, "strip-accents", OPTION_CHOICE, &set.strip_accents, "yes|no",
          "drop accents [yes unless --cased]", .choices = "yes|no", .shapes = true},
+        {0, "compat", OPTION_CHOICE, &set.compat, "fast|google",
+         "whose rules: Hugging Face's fast tokenizer's, or Google's own [fast]",
+         .choices = "fast|google", .shapes = true},
+        {0, "pattern", OPTION_TEXT, &set.pattern, "REGEX",
+         "words are what this PCRE2 pattern matches [BERT's rules]", .shapes = true},
+        {0, "compare", OPTION_FLAG, &set.compare, NULL,
+         "no stream: print the lines that fast and google cut differently"},
         {0, "lines", OPTION_FLAG, &set.layouts[ELC_INPUT_LINES], NULL, "each line is a text [this]",
          .shapes = true},
         {0, "docs", OPTION_FLAG, &set.layouts[ELC_INPUT_DOCS], NULL,
@@ -327,8 +410,12 @@ int main(int argc, char **argv) {
         return tool_usage(&tool, "give either --vocab FILE or -m MODEL");
     set.windows = tool_option(&tool, "stride")->given;
     if (choose_layout(&set) < 0 || check_layout(&tool, &set) < 0 || check_columns(&set) < 0 ||
-        check_truncation(&set) < 0)
+        check_truncation(&set) < 0 || check_pattern(&set) < 0)
         return tool_usage(&tool, "%s", elc_error());
+    if (set.compare && (set.compat || set.layout != ELC_INPUT_LINES))
+        return tool_usage(&tool, "--compare reads lines, by both rules");
+    if (set.compare)
+        return compare(&tool, &set);
     tool_refuse_terminal_output(&tool);
     return tokenize(&tool, &set);
 }

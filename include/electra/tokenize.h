@@ -44,12 +44,13 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer);
 /* Fills cased, strip_accents, compat, pattern, unicode of a header; strings from the arena. */
 int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tokenizer_id *id,
                            struct elc_arena *arena) ELC_MUST_CHECK;
-/* Reads a model directory's tokenizer.json and tokenizer_config.json, where present; the latter
- * wins where it speaks, options keep their values where both are silent. Rules that this tokenizer
- * does not have are refused by name. A pattern is allocated: give options->pattern, NULL before,
- * to elc_tokenizer_options_free. */
+/* Reads how `path` wants its texts: a model directory's tokenizer.json and tokenizer_config.json,
+ * where present, or a tokenizer.json itself; nothing of another file. The second one wins where it
+ * speaks, options keep their values where both are silent. Rules that this tokenizer does not have
+ * are refused by name. A pattern is allocated: options->pattern must be NULL before, and
+ * elc_tokenizer_options_free frees it. */
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
-                               const char *directory) ELC_MUST_CHECK;
+                               const char *path) ELC_MUST_CHECK;
 /* Frees what elc_tokenizer_options_read has allocated. */
 void elc_tokenizer_options_free(struct elc_tokenizer_options *options);
 

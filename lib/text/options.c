@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -20,78 +21,135 @@ static int read_bool(const json_t *object, const char *key, int *value) {
     return 0;
 }
 
-static int expect_type(const json_t *root, const char *key, const char *type) {
-    const json_t *found = json_object_get(json_object_get(root, key), "type");
-    if (!found || (json_is_string(found) && strcmp(json_string_value(found), type) == 0))
+/* A part of a tokenizer.json, where it is there, must be of this type, or of the other one. */
+static int expect_type(const json_t *root, const char *key, const char *type, const char *other) {
+    const json_t *part = json_object_get(root, key);
+    const char *found = json_string_value(json_object_get(part, "type"));
+    if (!part || (found && (strcmp(found, type) == 0 || strcmp(found, other) == 0)))
         return 0;
     return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be %s", key,
-                    json_is_string(found) ? json_string_value(found) : "?", type);
+                    found                ? found
+                    : json_is_null(part) ? "null"
+                                         : "?",
+                    type);
 }
 
 /* The keys of both files that say the same thing under different names. */
 static int read_rules(const json_t *rules, const char *lower_key, const char *chinese_key,
                       struct elc_tokenizer_options *options) {
-    int lower = !options->cased, chinese = 1;
+    int lower = !options->cased, chinese = !options->chinese_joined;
     int rc = read_bool(rules, lower_key, &lower);
     if (rc == 0)
         rc = read_bool(rules, "strip_accents", &options->strip_accents);
     if (rc == 0)
         rc = read_bool(rules, chinese_key, &chinese);
-    if (rc == 0 && !chinese)
-        rc = elc_fail(ELC_EINVAL, "'%s' false is not supported", chinese_key);
     options->cased = !lower;
+    options->chinese_joined = !chinese;
     return rc;
 }
 
+static int read_word_chars(const json_t *model, struct elc_tokenizer_options *options) {
+    const json_t *limit = json_object_get(model, "max_input_chars_per_word");
+    if (!limit)
+        return 0;
+    json_int_t n = json_integer_value(limit);
+    if (n < 1 || n > UINT32_MAX)
+        return elc_fail(ELC_EFORMAT, "'max_input_chars_per_word' is not a number of characters");
+    options->word_chars = (uint32_t)n;
+    return 0;
+}
+
+/* tokenizer.json */
 static int read_tokenizer(const json_t *root, struct elc_tokenizer_options *options) {
-    int clean = 1;
+    int clean = !options->keep_controls;
     const json_t *normalizer = json_object_get(root, "normalizer");
-    int rc = expect_type(root, "normalizer", "BertNormalizer");
+    int rc = expect_type(root, "normalizer", "BertNormalizer", "");
     if (rc == 0)
-        rc = expect_type(root, "pre_tokenizer", "BertPreTokenizer");
+        rc = expect_type(root, "pre_tokenizer", "BertPreTokenizer", "");
+    if (rc == 0)
+        rc = expect_type(root, "post_processor", "BertProcessing", "TemplateProcessing");
     if (rc == 0)
         rc = read_bool(normalizer, "clean_text", &clean);
-    if (rc == 0 && !clean)
-        rc = elc_fail(ELC_EINVAL, "'clean_text' false is not supported");
+    if (rc == 0)
+        rc = read_word_chars(json_object_get(root, "model"), options);
+    options->keep_controls = !clean;
     return rc < 0 ? rc : read_rules(normalizer, "lowercase", "handle_chinese_chars", options);
 }
 
+/* What this toolkit's own models say besides: Google's rules, a pattern. */
+static int read_own_keys(const json_t *root, struct elc_tokenizer_options *options) {
+    const json_t *compat = json_object_get(root, "compat");
+    const json_t *pattern = json_object_get(root, "pattern");
+    const char *rules = json_string_value(compat), *text = json_string_value(pattern);
+    if (compat && (!rules || (strcmp(rules, "fast") != 0 && strcmp(rules, "google") != 0)))
+        return elc_fail(ELC_EINVAL, "'compat' is neither \"fast\" nor \"google\"");
+    if (pattern && !json_is_null(pattern) && !text)
+        return elc_fail(ELC_EFORMAT, "'pattern' is no text");
+    options->google = compat ? strcmp(rules, "google") == 0 : options->google;
+    if (!text)
+        return 0;
+    elc_tokenizer_options_free(options);
+    options->pattern = strdup(text);
+    return options->pattern ? 0 : elc_fail_memory(strlen(text));
+}
+
+/* tokenizer_config.json */
 static int read_config(const json_t *root, struct elc_tokenizer_options *options) {
-    return read_rules(root, "do_lower_case", "tokenize_chinese_chars", options);
+    int basic = 1;
+    int rc = read_bool(root, "do_basic_tokenize", &basic);
+    if (rc == 0 && !basic)
+        rc = elc_fail(ELC_EINVAL, "'do_basic_tokenize' false is not supported");
+    if (rc == 0)
+        rc = read_own_keys(root, options);
+    return rc < 0 ? rc : read_rules(root, "do_lower_case", "tokenize_chinese_chars", options);
 }
 
 /* Nothing happens where the file is absent. */
-static int read_file(const char *directory, const char *name,
+static int read_file(const char *path,
                      int (*read)(const json_t *root, struct elc_tokenizer_options *options),
                      struct elc_tokenizer_options *options) {
-    char *path = elc_path_join(directory, name);
-    if (!path)
-        return ELC_ENOMEM;
-    struct elc_map map = {0};
-    int rc = 0;
-    bool absent = access(path, F_OK) != 0 && errno == ENOENT;
-    if (!absent)
-        rc = elc_map_open(&map, path);
-    if (!absent && rc == 0) {
-        json_error_t error;
-        const char *text = map.len > 0 ? (const char *)map.data : "";
-        json_t *root = json_loadb(text, map.len, JSON_REJECT_DUPLICATES, &error);
-        if (json_is_object(root)) {
-            rc = read(root, options);
-            if (rc < 0)
-                rc = elc_context(rc, "%s", path);
-        } else {
-            rc = elc_fail(ELC_EFORMAT, "%s: line %d: %s", path, root ? 1 : error.line,
-                          root ? "not an object" : error.text);
-        }
-        json_decref(root);
-        elc_map_close(&map);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return 0;
+    struct elc_map map;
+    int rc = elc_map_open(&map, path);
+    if (rc < 0)
+        return rc;
+    json_error_t error;
+    const char *text = map.len > 0 ? (const char *)map.data : "";
+    json_t *root = json_loadb(text, map.len, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object(root)) {
+        rc = read(root, options);
+        if (rc < 0)
+            rc = elc_context(rc, "%s", path);
+    } else {
+        rc = elc_fail(ELC_EFORMAT, "%s: line %d: %s", path, root ? 1 : error.line,
+                      root ? "not an object" : error.text);
     }
-    free(path);
+    json_decref(root);
+    elc_map_close(&map);
     return rc;
 }
 
-int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char *directory) {
-    int rc = read_file(directory, "tokenizer.json", read_tokenizer, options);
-    return rc < 0 ? rc : read_file(directory, "tokenizer_config.json", read_config, options);
+void elc_tokenizer_options_free(struct elc_tokenizer_options *options) {
+    free((char *)options->pattern);
+    options->pattern = NULL;
+}
+
+static bool is_json(const char *path) {
+    size_t len = strlen(path);
+    return len >= 5 && strcmp(path + len - 5, ".json") == 0;
+}
+
+int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char *path) {
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return is_json(path) ? read_file(path, read_tokenizer, options) : 0;
+    char *tokenizer = elc_path_join(path, "tokenizer.json");
+    char *config = elc_path_join(path, "tokenizer_config.json");
+    int rc = tokenizer && config ? read_file(tokenizer, read_tokenizer, options) : ELC_ENOMEM;
+    if (rc == 0)
+        rc = read_file(config, read_config, options);
+    free(tokenizer);
+    free(config);
+    return rc;
 }

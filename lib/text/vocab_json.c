@@ -41,13 +41,11 @@ static int check_model(const json_t *model) {
         rc = expect_string(model, "unk_token", "[UNK]");
     if (rc == 0)
         rc = expect_string(model, "continuing_subword_prefix", "##");
-    const json_t *limit = json_object_get(model, "max_input_chars_per_word");
-    if (rc == 0 && limit && json_integer_value(limit) != 100)
-        rc = elc_fail(ELC_EINVAL, "max_input_chars_per_word other than 100 is not supported");
     return rc;
 }
 
 static int check_added_tokens(const json_t *added) {
+    static const char *const flags[] = {"lstrip", "rstrip", "single_word", "normalized"};
     size_t i;
     json_t *entry;
     json_array_foreach(added, i, entry) {
@@ -59,6 +57,10 @@ static int check_added_tokens(const json_t *added) {
                             "added token '%s' is not supported; only [PAD] [UNK] [CLS] [SEP] "
                             "[MASK] are",
                             token);
+        for (size_t k = 0; k < sizeof flags / sizeof *flags; k++)
+            if (json_is_true(json_object_get(entry, flags[k])))
+                return elc_fail(ELC_EINVAL, "added token '%s': '%s' is not supported", token,
+                                flags[k]);
     }
     return 0;
 }

@@ -205,7 +205,6 @@ END
     status_is 2 bash -c 'electra-tokenize --vocab vocab.txt -m . < /dev/null > out'
     status_is 2 bash -c 'electra-tokenize --vocab vocab.txt --lines --docs < /dev/null > out'
     status_is 2 bash -c 'electra-tokenize --vocab vocab.txt --max-length 4 < /dev/null > out'
-    status_is 2 bash -c 'electra-tokenize --vocab vocab.txt --compat google < /dev/null > out'
     status_is 1 electra-tokenize --vocab absent.txt -o out.els "$CORPUS"
     [[ $stderr == "electra-tokenize: absent.txt: No such file"* ]]
     status_is 1 electra-tokenize --vocab vocab.txt -o out.els "$CORPUS" absent

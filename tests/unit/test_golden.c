@@ -28,9 +28,8 @@ struct setting {
     struct elc_tokenizer *tokenizer;
 };
 
-static void load(struct setting *setting, const char *name, bool cased, int strip_accents,
+static void load(struct setting *setting, const char *name, struct elc_tokenizer_options options,
                  const char *vocab_path) {
-    struct elc_tokenizer_options options = {.cased = cased, .strip_accents = strip_accents};
     setting->name = name;
     if (elc_vocab_read(&setting->vocab, vocab_path) < 0 ||
         elc_tokenizer_new(&setting->tokenizer, setting->vocab, &options) < 0)
@@ -185,7 +184,9 @@ static void check_all(const char *name) {
         skip();
     }
     struct setting setting;
-    load(&setting, name, strcmp(name, "cased") == 0, -1, path);
+    const struct elc_tokenizer_options options = {.cased = strcmp(name, "cased") == 0,
+                                                  .strip_accents = -1};
+    load(&setting, name, options, path);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         (void)snprintf(path, sizeof path, "%s/data/tokenizer/golden/%s.%s.jsonl.gz", shared(), name,
                        sets[i]);
@@ -200,20 +201,23 @@ static void check_all(const char *name) {
 static void small_goldens(void **state) {
     static const struct {
         const char *name;
-        bool cased;
-        int strip_accents;
+        struct elc_tokenizer_options options;
     } settings[] = {
-        {"uncased", false, -1},
-        {"cased", true, -1},
-        {"uncased_accents", false, 0},
-        {"cased_no_accents", true, 1},
+        {"uncased", {.strip_accents = -1}},
+        {"cased", {.cased = true, .strip_accents = -1}},
+        {"uncased_accents", {.strip_accents = 0}},
+        {"cased_no_accents", {.cased = true, .strip_accents = 1}},
+        {"google", {.google = true, .strip_accents = -1}},
+        {"google_cased", {.google = true, .cased = true, .strip_accents = -1}},
+        {"pattern", {.strip_accents = -1, .pattern = "\\pL+|\\pN{1,3}|[^ \\pL\\pN]"}},
+        {"raw",
+         {.strip_accents = -1, .keep_controls = true, .chinese_joined = true, .word_chars = 30}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         struct setting setting;
         char path[128];
-        load(&setting, settings[i].name, settings[i].cased, settings[i].strip_accents,
-             "tests/golden/tokenizer/vocab.txt");
+        load(&setting, settings[i].name, settings[i].options, "tests/golden/tokenizer/vocab.txt");
         (void)snprintf(path, sizeof path, "tests/golden/tokenizer/%s.jsonl", settings[i].name);
         check_lines(&setting, path);
         unload(&setting);

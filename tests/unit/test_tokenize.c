@@ -381,11 +381,24 @@ static void a_model_says_how_it_wants_its_texts(void **state) {
         0);
     assert_true(options.cased);
     assert_int_equal(options.strip_accents, 1);
-    assert_int_equal(read_options("{\"normalizer\":{\"lowercase\":false,\"strip_accents\":null}}",
-                                  "{\"do_lower_case\":true,\"strip_accents\":false}", &options),
-                     0);
+    assert_int_equal(
+        read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":false,"
+                     "\"strip_accents\":null}}",
+                     "{\"do_lower_case\":true,\"strip_accents\":false}", &options),
+        0);
     assert_false(options.cased);
     assert_int_equal(options.strip_accents, 0);
+    assert_int_equal(
+        read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":false,"
+                     "\"handle_chinese_chars\":true},\"model\":{\"max_input_chars_per_word\":7}}",
+                     "{\"tokenize_chinese_chars\":false,\"compat\":\"google\",\"pattern\":\"x+\"}",
+                     &options),
+        0);
+    assert_true(options.keep_controls && options.chinese_joined && options.google);
+    assert_int_equal(options.word_chars, 7);
+    assert_string_equal(options.pattern, "x+");
+    elc_tokenizer_options_free(&options);
+    assert_null(options.pattern);
 }
 
 static void rules_that_are_not_there_are_refused(void **state) {
@@ -395,9 +408,15 @@ static void rules_that_are_not_there_are_refused(void **state) {
     } bad[] = {
         {"{\"normalizer\":{\"type\":\"NFKC\"}}", NULL, "normalizer 'NFKC' is not supported"},
         {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}", NULL, "pre_tokenizer 'Metaspace'"},
-        {"{\"normalizer\":{\"clean_text\":false}}", NULL, "'clean_text' false"},
-        {"{\"normalizer\":{\"handle_chinese_chars\":false}}", NULL, "'handle_chinese_chars' false"},
-        {NULL, "{\"tokenize_chinese_chars\":false}", "'tokenize_chinese_chars' false"},
+        {"{\"normalizer\":null}", NULL, "normalizer 'null' is not supported"},
+        {"{\"normalizer\":[]}", NULL, "normalizer '?' is not supported"},
+        {"{\"post_processor\":{\"type\":\"RobertaProcessing\"}}", NULL, "'RobertaProcessing'"},
+        {"{\"model\":{\"max_input_chars_per_word\":\"x\"}}", NULL, "'max_input_chars_per_word'"},
+        {"{\"model\":{\"max_input_chars_per_word\":-1}}", NULL, "'max_input_chars_per_word'"},
+        {NULL, "{\"do_basic_tokenize\":false}", "'do_basic_tokenize' false"},
+        {NULL, "{\"compat\":\"slow\"}", "'compat' is neither"},
+        {NULL, "{\"compat\":null}", "'compat' is neither"},
+        {NULL, "{\"pattern\":1}", "'pattern' is no text"},
         {NULL, "{\"do_lower_case\":1}", "'do_lower_case' is not true or false"},
         {NULL, "[]", "not an object"},
         {NULL, "", "tokenizer_config.json: line 1:"},

@@ -171,7 +171,6 @@ static void other_tokenizers_are_refused(void **state) {
     (void)state;
     refuse_json("WordPiece", "BPE", "type 'BPE' is not supported");
     refuse_json("\"##\"", "\"@@\"", "continuing_subword_prefix '@@' is not supported");
-    refuse_json("100", "200", "max_input_chars_per_word other than 100");
     refuse_json("[MASK]", "<new>", "added token '<new>' is not supported");
     refuse_json("\"hello\":5", "\"hello\":7", "token 'hello' has no id in 0");
     refuse_json("\"hello\":5", "\"hello\":3", "have the same id 3");

@@ -3,7 +3,7 @@ import json
 import random
 import unicodedata
 
-from tokenizers import (BertWordPieceTokenizer, Tokenizer, models, normalizers, pre_tokenizers,
+from tokenizers import (BertWordPieceTokenizer, Regex, Tokenizer, models, normalizers, pre_tokenizers,
                         processors)
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -77,6 +77,10 @@ def write_texts(name, tokens, all_texts, lowercase, strip_accents):
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase,
                                                       strip_accents=strip_accents)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    write_lines(name, tokenizer, all_texts)
+
+
+def write_lines(name, tokenizer, all_texts):
     tokenizer.add_special_tokens(SPECIALS)
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     with open(name + ".jsonl", "w") as file:
@@ -86,6 +90,23 @@ def write_texts(name, tokens, all_texts, lowercase, strip_accents):
                     "offsets": [place for pair in encoding.offsets for place in pair],
                     "words": [word for word in encoding.word_ids if word is not None]}
             file.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def write_other_rules(tokens, all_texts):
+    """A pattern in place of BertPreTokenizer; a BertNormalizer that cleans nothing."""
+    for name in "pattern", "raw":
+        raw = name == "raw"
+        tokenizer = Tokenizer(models.WordPiece({t: i for i, t in enumerate(tokens)},
+                                               unk_token="[UNK]",
+                                               max_input_chars_per_word=30 if raw else 100))
+        tokenizer.normalizer = normalizers.BertNormalizer(
+            lowercase=True, clean_text=not raw, handle_chinese_chars=not raw)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        if not raw:
+            tokenizer.pre_tokenizer = pre_tokenizers.Split(
+                Regex(r"\p{L}+|\p{N}{1,3}|[^ \p{L}\p{N}]"), "removed", invert=True)
+        # Random texts have letters of which the two regular expression libraries differ.
+        write_lines(name, tokenizer, all_texts if raw else EDGES)
 
 
 def has_ties(words, size):
@@ -142,6 +163,7 @@ def main():
     write_texts("cased", tokens, all_texts, False, None)
     write_texts("uncased_accents", tokens, all_texts, True, False)
     write_texts("cased_no_accents", tokens, all_texts, False, True)
+    write_other_rules(tokens, all_texts)
     write_learning()
 
 
