@@ -1,11 +1,13 @@
 /* Reading results: records of a stream, or lines of JSON, to one JSON object for each text. */
 #include "evaluation.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "electra/json.h"
 #include "electra/lines.h"
+#include "electra/tokenize.h"
 
 /* ---- which task? ---- */
 
@@ -80,8 +82,10 @@ static int take_line(struct elc_evaluation *evaluation, const char *line, size_t
     json_t *result = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
     int err = 0;
     const char *why = NULL;
+    if (!result && error.text[0] == '\0') /* Jansson has no words for it */
+        return elc_fail_memory(0);
     if (!result)
-        return elc_fail(ELC_EFORMAT, "%s at byte %d", error.text, error.position);
+        return elc_fail(ELC_EFORMAT, "not JSON: %s (column %d)", error.text, error.column);
     if (!json_is_object(result))
         err = elc_fail(ELC_EFORMAT, "it is no object of JSON");
     if (!err && !evaluation->task && !has(result, "error")) {
@@ -136,23 +140,29 @@ static json_t *plain_map(json_t *value) {
     return object;
 }
 
-static json_t *from_field(const struct elc_field *field) {
+/* A value that is no text, number or truth, by way of its JSON. */
+static json_t *from_container(const struct elc_field *field) {
     struct elc_buffer text = {0};
     json_t *value = NULL;
-    if (field->type == ELC_STR) {
-        value = json_stringn((const char *)field->as.bytes.data, field->as.bytes.len);
-        if (!value)
-            elc_fail(ELC_EFORMAT, "key '%.*s' is not UTF-8", (int)field->key_len, field->key);
-        return value;
-    }
-    if (elc_json_from_value(&text, field) == 0) {
+    if (elc_json_from_value(&text, field) == 0)
         value = json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY, NULL);
-        value = value ? plain_map(value) : NULL;
-        if (!value)
-            elc_fail_memory(0);
-    }
     elc_buffer_free(&text);
-    return value;
+    return value ? plain_map(value) : NULL;
+}
+
+static json_t *from_field(const struct elc_field *field) {
+    const char *text = (const char *)field->as.bytes.data;
+    if (field->type == ELC_STR)
+        return json_stringn(text, field->as.bytes.len);
+    if (field->type == ELC_UINT && field->as.uint <= INT64_MAX)
+        return json_integer((json_int_t)field->as.uint);
+    if (field->type == ELC_INT)
+        return json_integer(field->as.sint);
+    if (field->type == ELC_REAL && isfinite(field->as.real))
+        return json_real(field->as.real);
+    if (field->type == ELC_BOOL)
+        return json_boolean(field->as.boolean);
+    return from_container(field);
 }
 
 static int take_field(json_t *result, const struct elc_record *record, const char *key,
@@ -160,9 +170,10 @@ static int take_field(json_t *result, const struct elc_record *record, const cha
     const struct elc_field *field = elc_record_find(record, key);
     if (!field)
         return 0;
+    if (field->type == ELC_STR && elc_utf8_valid((const char *)field->as.bytes.data,
+                                                 field->as.bytes.len) < field->as.bytes.len)
+        return elc_fail(ELC_EFORMAT, "key '%s' is not UTF-8", key);
     json_t *value = from_field(field);
-    if (!value)
-        return ELC_EFORMAT;
     return json_object_set_new(result, name, value) == 0 ? 0 : elc_fail_memory(0);
 }
 

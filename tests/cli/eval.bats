@@ -324,7 +324,7 @@ same() {
     fails "line 1: it has no result" '{"id":1,"gold":"a"}'
     fails "line 1: it has no result" '{"id":1,"gold":"a","embedding":[1,2]}'
     fails "line 1: it is no object of JSON" '[1]'
-    fails "line 2: " '{"id":1,"gold":"a","label":"b"}' 'nonsense'
+    fails "line 2: not JSON: " '{"id":1,"gold":"a","label":"b"}' 'nonsense'
     fails "line 2: 'id' is neither" '{"id":1,"gold":"a","label":"b"}' '{"gold":"a","label":"b"}'
     fails "line 2: 'label' is not a class" '{"id":1,"gold":"a","label":"b"}' \
         '{"id":2,"gold":"a","label":["b"]}'
