@@ -124,6 +124,11 @@ static void build_table(struct tool *tool) {
                                                       : "threads [0: the allowed CPUs]",
                                         0,
                                         1024};
+    if (tool->has_profile)
+        all[n++] = (struct tool_option){
+            0,           "profile",
+            OPTION_FLAG, &tool->profile,
+            NULL,        "a table of where the time went, on standard error, at the end"};
     if (tool->has_keep_going)
         all[n++] =
             (struct tool_option){0,           "keep-going",
@@ -444,6 +449,22 @@ static void print_summary(struct tool *tool) {
               wall > 0 ? cpu / wall : 0.0, (double)usage.ru_maxrss / 1024);
 }
 
+struct elc_profile *tool_profiles(struct tool *tool) {
+    if (tool->profile && !tool->profiles)
+        tool->profiles = calloc((size_t)tool->threads, sizeof *tool->profiles);
+    return tool->profiles;
+}
+
+static void print_profile(struct tool *tool) {
+    struct elc_buffer table = {0};
+    if (elc_profile_format(&table, tool->profiles, (size_t)tool->threads,
+                           tool_seconds() - tool->started, sizeof(float)) == 0)
+        (void)fwrite(table.data, 1, table.len, stderr);
+    elc_buffer_free(&table);
+    free(tool->profiles);
+    tool->profiles = NULL;
+}
+
 int tool_end(struct tool *tool, int status) {
     bool failed = ferror(stdout) != 0;
     errno = 0;
@@ -457,5 +478,7 @@ int tool_end(struct tool *tool, int status) {
     }
     if (tool->verbose)
         print_summary(tool);
+    if (tool->profiles)
+        print_profile(tool);
     return status;
 }

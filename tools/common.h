@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "electra/profile.h"
 #include "electra/stream.h"
 
 enum tool_status {
@@ -62,6 +63,7 @@ struct tool {
     const char *purpose;         /* one sentence */
     struct tool_option *options; /* its own; the common ones below are added */
     bool has_seed, has_threads, has_keep_going, has_flush, has_history, has_force, has_output;
+    bool has_profile;
 
     /* set by tool_parse */
     const char *output; /* -o FILE; NULL: standard output */
@@ -78,6 +80,8 @@ struct tool {
     /* private to common.c */
     struct tool_option table[96]; /* own and common options */
     size_t n_table, n_own;
+    bool profile;
+    struct elc_profile *profiles;
     bool progress_shown;
     double progress_time;
 };
@@ -103,6 +107,8 @@ void tool_refuse_terminal_output(struct tool *tool);
 /* A write to standard output has failed, errno says why: a message and the status, or death by
  * SIGPIPE, silently, where the reader has closed the pipe. */
 int tool_fail_output(struct tool *tool);
+/* What threads count for --profile, [threads], printed by tool_end; NULL without the option. */
+struct elc_profile *tool_profiles(struct tool *tool);
 /* The end of main: closes standard output, prints the summary of -v, returns the status. */
 int tool_end(struct tool *tool, int status);
 /* Progress on a terminal: at most ten times a second, erased by tool_end; nothing otherwise. */

@@ -105,6 +105,7 @@ void elc_weights_free(struct elc_weights *weights);
 struct elc_workspace {
     struct elc_pool *pool;               /* NULL: the calling thread alone */
     struct elc_activations *activations; /* opaque; made at the first call */
+    struct elc_profile *profile; /* of the calling thread; NULL: the pool's, or none */
 };
 void elc_workspace_free(struct elc_workspace *workspace); /* idempotent; leaves the pool */
 

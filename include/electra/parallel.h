@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "electra/error.h"
+#include "electra/profile.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +23,9 @@ struct elc_pool;
 int elc_pool_new(struct elc_pool **pool, int n_threads) ELC_MUST_CHECK; /* the caller counts */
 void elc_pool_destroy(struct elc_pool *pool);
 int elc_pool_threads(const struct elc_pool *pool);
+/* Lets the loops that the team works on count what they do in profiles[worker]; borrowed. */
+void elc_pool_set_profiles(struct elc_pool *pool, struct elc_profile *profiles);
+struct elc_profile *elc_pool_profile(const struct elc_pool *pool, int worker); /* or NULL */
 
 /* Calls work(context, item, worker) once for each item in 0 … n_items-1, spread over the team,
  * the caller included; returns when all are done. `worker` is in 0 … threads-1, for scratch.

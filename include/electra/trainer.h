@@ -48,6 +48,7 @@ struct elc_run_options {
                                   0: none do */
     bool resume;
     int n_threads;
+    struct elc_profile *profiles; /* [n_threads], to be added to; NULL: nothing is counted */
 
     /* Set from signal handlers; polled between steps. */
     const volatile sig_atomic_t *stop; /* save and end */

@@ -59,6 +59,7 @@ struct elc_pool {
     size_t n_items;
     atomic_size_t next_item;
     struct failure failure;
+    struct elc_profile *profiles; /* one for each thread, or NULL */
 };
 
 struct worker {
@@ -153,6 +154,14 @@ void elc_pool_destroy(struct elc_pool *pool) {
 
 int elc_pool_threads(const struct elc_pool *pool) {
     return pool ? pool->n_threads : 1;
+}
+
+void elc_pool_set_profiles(struct elc_pool *pool, struct elc_profile *profiles) {
+    pool->profiles = profiles;
+}
+
+struct elc_profile *elc_pool_profile(const struct elc_pool *pool, int worker) {
+    return pool && pool->profiles ? &pool->profiles[worker] : NULL;
 }
 
 static int serial_for(size_t n_items, elc_work *work, void *context) {

@@ -84,6 +84,7 @@ struct elc_pass {
     const struct elc_weights *gradients; /* where the backward pass adds */
     const struct elc_batch *batch;
     struct elc_pool *pool;
+    struct elc_profile *profile; /* of a pass without a pool, or NULL */
     struct elc_dropout hidden_dropout, attention_dropout;
     unsigned site_network;
     unsigned layer; /* the one that a parallel loop is at */
@@ -93,6 +94,17 @@ struct elc_pass {
 int elc_activations_prepare(struct elc_activations **activations, const struct elc_config *config,
                             const struct elc_batch *batch, bool keep, int n_workers);
 void elc_activations_free(struct elc_activations *activations);
+
+/* Where a thread that works on the pass counts what it does. */
+static inline struct elc_lap elc_pass_lap(const struct elc_pass *pass, int worker) {
+    return elc_lap_begin(pass->profile ? pass->profile : elc_pool_profile(pass->pool, worker));
+}
+/* The end of a product of [m, k] by [k, n]. */
+static inline void elc_lap_product(struct elc_lap *lap, enum elc_operation operation, size_t m,
+                                   size_t n, size_t k) {
+    elc_lap_end(lap, operation, 2.0 * (double)m * (double)n * (double)k,
+                (double)(m * k + n * k + m * n));
+}
 
 /* Cuts n numbers off a block, each piece starting on a cache line. With block NULL it only counts:
  * lay memory out once to know its size, and again to have it. */

@@ -11,11 +11,13 @@ static int head_tile(void *context, size_t item, int worker) {
     const size_t h = config->hidden_size;
     const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
     elc_float *inner = a->head_inner + tile.first * h, *active = a->workers[worker].product;
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     elc_linear(inner, h, a->hidden + tile.first * h, h, head->dense.weight, h, head->dense.bias,
                tile.n, h, h);
     elc_activate(active, inner, tile.n * h, config->hidden_act);
     elc_linear(a->logits + tile.first, 1, active, h, head->dense_prediction.weight, h,
                head->dense_prediction.bias, tile.n, 1, h);
+    elc_lap_product(&lap, ELC_OP_HEAD, tile.n, h + 1, h);
     return 0;
 }
 
@@ -37,6 +39,7 @@ int elc_discriminator_forward(const elc_float **logits, struct elc_workspace *wo
         .weights = weights,
         .batch = batch,
         .pool = workspace->pool,
+        .profile = workspace->profile,
     };
     *logits = pass.a->logits;
     return elc_discriminator_head(&pass);
@@ -53,8 +56,8 @@ struct head_backward {
 /* The layers' backward buffers are free at this time: `active` holds the activation's output,
  * `d_output` the gradient by its input. */
 static int head_tile_backward(void *context, size_t item, int worker) {
-    (void)worker;
     const struct head_backward *backward = context;
+    struct elc_lap lap = elc_pass_lap(backward->pass, worker);
     const struct elc_weights *weights = backward->pass->weights;
     const struct elc_discriminator_head *head = &weights->discriminator;
     struct elc_activations *a = backward->pass->a;
@@ -69,7 +72,8 @@ static int head_tile_backward(void *context, size_t item, int worker) {
     elc_activate_backward(a->d_output + at, a->active + at, a->head_inner + at, tile.n * h,
                           weights->config.hidden_act);
     elc_rows_backward(a->d_hidden + at, h, a->d_output + at, h, head->dense.weight, tile.n, h, h,
-                      backward->mode == ELC_ADD_D_HIDDEN ? 1 : 0);
+                      backward->mode == ELC_ADD_D_HIDDEN);
+    elc_lap_product(&lap, ELC_OP_HEAD_BACKWARD, tile.n, h, h);
     return 0;
 }
 

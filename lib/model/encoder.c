@@ -141,6 +141,7 @@ static int embed_tile(void *context, size_t item, int worker) {
     const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
     struct elc_worker_memory *memory = &a->workers[worker];
     elc_float *hidden = a->hidden + tile.first * h;
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     embed(pass, &tile, memory);
     if (e != h)
         elc_linear(hidden, h, memory->product, e, pass->weights->project.weight, e,
@@ -149,8 +150,10 @@ static int embed_tile(void *context, size_t item, int worker) {
         memcpy(hidden, memory->product, tile.n * h * sizeof *hidden);
     if (a->keep)
         memcpy(a->projected + tile.first * h, hidden, tile.n * h * sizeof *hidden);
+    elc_lap_product(&lap, ELC_OP_EMBED, tile.n, h, e != h ? e : 0);
     if (config->num_hidden_layers > 0)
         project_qkv(pass, &tile);
+    elc_lap_product(&lap, ELC_OP_QKV, tile.n, 3 * h, h);
     return 0;
 }
 
@@ -165,8 +168,11 @@ static int attend(void *context, size_t item, int worker) {
     const size_t head = item % config->num_attention_heads;
     elc_float *log_sum =
         layer->log_sum ? layer->log_sum + head * pass->batch->n_tokens + row : NULL;
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     elc_attention_forward(layer->context + row * config->hidden_size + head * attention.d, log_sum,
                           &attention);
+    elc_lap_end(&lap, ELC_OP_ATTENTION, 4.0 * (double)(attention.n * attention.n * attention.d),
+                4.0 * (double)(attention.n * attention.d));
     return 0;
 }
 
@@ -207,27 +213,35 @@ static int layer_tile(void *context, size_t item, int worker) {
     elc_float *hidden = pass->a->hidden + tile.first * h;
     elc_float *inner = saved->inner ? saved->inner + tile.first * f : memory->inner;
 
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     const struct join after_attention = {&layer->attention_norm, 0, saved->attention_hat,
                                          saved->attention_rstd};
     forward_rows(pass, memory->product, h, saved->context + tile.first * h,
                  &layer->attention_output, ELC_ATTENTION_OUTPUT, tile.n, h, h);
+    elc_lap_product(&lap, ELC_OP_ATTENTION_OUTPUT, tile.n, h, h);
     add_and_norm(pass, &tile, memory->middle, memory->product, hidden, memory->factors,
                  &after_attention);
 
+    elc_lap_end(&lap, ELC_OP_NORM, 0, 3.0 * (double)(tile.n * h));
     const struct join after_output = {&layer->output_norm, 1, saved->output_hat,
                                       saved->output_rstd};
     forward_rows(pass, inner, f, memory->middle, &layer->intermediate, ELC_INTERMEDIATE, tile.n, f,
                  h);
+    elc_lap_product(&lap, ELC_OP_INTERMEDIATE, tile.n, f, h);
     elc_activate(memory->active, inner, tile.n * f, config->hidden_act);
+    elc_lap_end(&lap, ELC_OP_ACTIVATION, 0, 2.0 * (double)(tile.n * f));
     forward_rows(pass, memory->product, h, memory->active, &layer->output, ELC_OUTPUT, tile.n, h,
                  f);
+    elc_lap_product(&lap, ELC_OP_OUTPUT, tile.n, h, f);
     add_and_norm(pass, &tile, hidden, memory->product, memory->middle, memory->factors,
                  &after_output);
+    elc_lap_end(&lap, ELC_OP_NORM, 0, 3.0 * (double)(tile.n * h));
 
     if (pass->layer + 1 < config->num_hidden_layers) {
         struct elc_pass next = *pass;
         next.layer++;
         project_qkv(&next, &tile);
+        elc_lap_product(&lap, ELC_OP_QKV, tile.n, 3 * h, h);
     }
     return 0;
 }
@@ -264,6 +278,7 @@ int elc_encoder_forward(const elc_float **hidden, struct elc_workspace *workspac
         .weights = weights,
         .batch = batch,
         .pool = workspace->pool,
+        .profile = workspace->profile,
     };
     *hidden = pass.a->hidden;
     return elc_encoder_pass(&pass);

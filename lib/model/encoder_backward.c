@@ -9,15 +9,22 @@
 struct weight_gradients {
     const struct elc_weight_gradient *gradients;
     size_t n;
+    struct elc_pool *pool;
 };
 
 /* Takes tile number *item of all gradients together; false, with *item lessened, if there are
  * fewer. */
-static bool take_tile(const struct weight_gradients *all, size_t *item) {
+static bool take_tile(const struct weight_gradients *all, size_t *item, int worker) {
     for (size_t i = 0; i < all->n; i++) {
         const size_t n_tiles = elc_weight_gradient_tiles(&all->gradients[i]);
         if (*item < n_tiles) {
-            elc_weight_gradient_tile(&all->gradients[i], *item);
+            struct elc_lap lap = elc_lap_begin(elc_pool_profile(all->pool, worker));
+            const struct elc_weight_gradient *g = &all->gradients[i];
+            elc_weight_gradient_tile(g, *item);
+            const double share = 1 / (double)n_tiles;
+            elc_lap_end(
+                &lap, ELC_OP_WEIGHTS, 2.0 * share * (double)(g->n_out * g->n_in * g->n_rows),
+                share * (double)(g->n_rows * (g->n_out + g->n_in) + 2 * g->n_out * g->n_in));
             return true;
         }
         *item -= n_tiles;
@@ -33,14 +40,13 @@ static size_t count_tiles(const struct weight_gradients *all) {
 }
 
 static int weight_tile(void *context, size_t item, int worker) {
-    (void)worker;
-    take_tile(context, &item);
+    take_tile(context, &item, worker);
     return 0;
 }
 
 int elc_weight_gradients(struct elc_pool *pool, const struct elc_weight_gradient *gradients,
                          size_t n) {
-    struct weight_gradients all = {gradients, n};
+    struct weight_gradients all = {gradients, n, pool};
     return elc_parallel_for(pool, count_tiles(&all), weight_tile, &all);
 }
 
@@ -111,24 +117,32 @@ static int layer_tile(void *context, size_t item, int worker) {
     elc_float *factors = a->workers[worker].factors;
     elc_float *partial = a->partial + item * slot_width(config);
     memset(partial, 0, 4 * h * sizeof *partial);
+    struct elc_lap lap = elc_pass_lap(pass, worker);
 
     join_backward(pass, &tile, a->d_hidden, a->d_output, partial + 2 * h, saved->output_hat,
                   saved->output_rstd, layer->output_norm.weight, 1, factors);
+    elc_lap_end(&lap, ELC_OP_NORM_BACKWARD, 0, 4.0 * (double)(tile.n * h));
     elc_multiply_packed(a->d_inner + at_f, f, a->d_output + at_h, h, packed->backward[ELC_OUTPUT],
                         NULL, false, tile.n, f, h);
+    elc_lap_product(&lap, ELC_OP_ROWS_BACKWARD, tile.n, f, h);
     elc_activate_backward(a->d_inner + at_f, a->active + at_f, saved->inner + at_f, tile.n * f,
                           config->hidden_act);
+    elc_lap_end(&lap, ELC_OP_ACTIVATION_BACKWARD, 0, 4.0 * (double)(tile.n * f));
     elc_multiply_packed(a->d_hidden + at_h, h, a->d_inner + at_f, f,
                         packed->backward[ELC_INTERMEDIATE], NULL, true, tile.n, h, f);
+    elc_lap_product(&lap, ELC_OP_ROWS_BACKWARD, tile.n, h, f);
     join_backward(pass, &tile, a->d_hidden, a->d_attention, partial, saved->attention_hat,
                   saved->attention_rstd, layer->attention_norm.weight, 0, factors);
+    elc_lap_end(&lap, ELC_OP_NORM_BACKWARD, 0, 4.0 * (double)(tile.n * h));
     elc_multiply_packed(a->d_context + at_h, h, a->d_attention + at_h, h,
                         packed->backward[ELC_ATTENTION_OUTPUT], NULL, false, tile.n, h, h);
+    elc_lap_product(&lap, ELC_OP_ROWS_BACKWARD, tile.n, h, h);
 
     for (size_t row = tile.first; row < tile.first + tile.n; row++)
         elc_norm_scale(a->middle + row * h, saved->attention_hat + row * h,
                        layer->attention_norm.weight, layer->attention_norm.bias, h);
     restore_input(pass, &tile);
+    elc_lap_end(&lap, ELC_OP_NORM_BACKWARD, 0, 4.0 * (double)(tile.n * h));
     return 0;
 }
 
@@ -141,11 +155,15 @@ static int attend_backward(void *context, size_t item, int worker) {
     const size_t h = config->hidden_size, n_heads = config->num_attention_heads;
     struct elc_attention attention;
     const size_t row = elc_attention_of(&attention, pass, item, worker);
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     const size_t head = item % n_heads, column = head * attention.d;
     elc_float *d_query = pass->a->d_qkv + row * 3 * h + column;
     elc_attention_backward(d_query, d_query + h, d_query + 2 * h,
                            pass->a->d_context + row * h + column, saved->context + row * h + column,
                            saved->log_sum + head * pass->batch->n_tokens + row, &attention);
+    elc_lap_end(&lap, ELC_OP_ATTENTION_BACKWARD,
+                10.0 * (double)(attention.n * attention.n * attention.d),
+                8.0 * (double)(attention.n * attention.d));
     return 0;
 }
 
@@ -186,24 +204,25 @@ struct layer_end {
     size_t n_row_tiles;
 };
 
-static void qkv_backward(const struct elc_pass *pass, size_t item) {
+static void qkv_backward(const struct elc_pass *pass, size_t item, int worker) {
     const size_t h = pass->weights->config.hidden_size;
     const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
     const struct elc_packed_layer *packed = &pass->a->packed->layers[pass->layer];
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     for (size_t i = 0; i < 3; i++)
         elc_multiply_packed(pass->a->d_hidden + tile.first * h, h,
                             pass->a->d_qkv + tile.first * 3 * h + i * h, 3 * h,
                             packed->backward[ELC_QUERY + i], NULL, true, tile.n, h, h);
+    elc_lap_product(&lap, ELC_OP_ROWS_BACKWARD, tile.n, h, 3 * h);
 }
 
 static int layer_end_item(void *context, size_t item, int worker) {
-    (void)worker;
     const struct layer_end *end = context;
     const struct elc_pass *pass = end->pass;
-    if (take_tile(&end->weights, &item))
+    if (take_tile(&end->weights, &item, worker))
         return 0;
     if (item < end->n_row_tiles) {
-        qkv_backward(pass, item);
+        qkv_backward(pass, item, worker);
         return 0;
     }
     const size_t h = pass->weights->config.hidden_size;
@@ -224,7 +243,7 @@ static int layer_backward(struct elc_pass *pass) {
         return err;
     struct elc_weight_gradient gradients[WEIGHTS_OF_LAYER];
     layer_weights(gradients, pass);
-    struct layer_end end = {pass, {gradients, WEIGHTS_OF_LAYER}, n_tiles};
+    struct layer_end end = {pass, {gradients, WEIGHTS_OF_LAYER, pass->pool}, n_tiles};
     return elc_parallel_for(pass->pool, count_tiles(&end.weights) + n_tiles + 1, layer_end_item,
                             &end);
 }
@@ -241,6 +260,7 @@ static int embedding_tile(void *context, size_t item, int worker) {
     const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
     elc_float *partial = a->partial + item * slot_width(config);
     memset(partial, 0, 2 * e * sizeof *partial);
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     if (e != h)
         elc_rows_backward(a->d_embedding + tile.first * e, e, a->d_hidden + tile.first * h, h,
                           pass->weights->project.weight, tile.n, h, e, 0);
@@ -261,6 +281,7 @@ static int embedding_tile(void *context, size_t item, int worker) {
         elc_norm_backward_row(d, partial, partial + e, d, hat, a->embedding_rstd[row], norm->weight,
                               e);
     }
+    elc_lap_product(&lap, ELC_OP_EMBED_BACKWARD, tile.n, e, e != h ? h : 0);
     return 0;
 }
 
@@ -268,9 +289,9 @@ static int embedding_tile(void *context, size_t item, int worker) {
 enum { TABLE_COLUMNS = 32 };
 
 static int table_columns(void *context, size_t item, int worker) {
-    (void)worker;
     const struct elc_pass *pass = context;
     const struct elc_batch *batch = pass->batch;
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     const struct elc_embeddings *d = &pass->gradients->embeddings;
     const size_t e = pass->weights->config.embedding_size, first = item * TABLE_COLUMNS;
     const size_t n = e - first < TABLE_COLUMNS ? e - first : TABLE_COLUMNS;
@@ -280,6 +301,7 @@ static int table_columns(void *context, size_t item, int worker) {
         elc_axpy(d->type + batch->types[row] * e + first, 1, d_row, n);
         elc_axpy(d->position + batch->positions[row] * e + first, 1, d_row, n);
     }
+    elc_lap_end(&lap, ELC_OP_EMBED_BACKWARD, 0, 7.0 * (double)(batch->n_tokens * n));
     return 0;
 }
 

@@ -94,7 +94,6 @@ struct head {
 };
 
 static int gather_tile(void *context, size_t item, int worker) {
-    (void)worker;
     const struct head *head = context;
     const struct elc_pass *pass = head->pass;
     const struct elc_config *config = &pass->weights->config;
@@ -103,6 +102,7 @@ static int gather_tile(void *context, size_t item, int worker) {
     const size_t e = config->embedding_size, h = config->hidden_size;
     const struct elc_tile tile = elc_tile(item, head->targets->n, ELC_FORWARD_ROWS);
     const size_t first = tile.first, end = tile.first + tile.n;
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     for (size_t i = first; i < end; i++)
         memcpy(memory->gathered + i * h, pass->a->hidden + head->targets->rows[i] * h,
                h * sizeof *memory->gathered);
@@ -116,22 +116,24 @@ static int gather_tile(void *context, size_t item, int worker) {
         elc_norm_scale(memory->out + i * e, memory->hat + i * e, weights->norm.weight,
                        weights->norm.bias, e);
     }
+    elc_lap_product(&lap, ELC_OP_HEAD, tile.n, e, h);
     return 0;
 }
 
 /* ---- logits ---- */
 
 static int logits_tile(void *context, size_t item, int worker) {
-    (void)worker;
     const struct head *head = context;
     const struct elc_weights *weights = head->pass->weights;
     struct elc_generator_memory *memory = head->pass->a->generator;
     const size_t e = weights->config.embedding_size, v = weights->config.vocab_size;
     const size_t column = item * VOCAB_TILE;
     const size_t n_columns = v - column < VOCAB_TILE ? v - column : VOCAB_TILE;
+    struct elc_lap lap = elc_pass_lap(head->pass, worker);
     elc_linear(memory->logits + column, v, memory->out + head->first * e, e,
                weights->embeddings.word + column * e, e, weights->generator.bias + column, head->n,
                n_columns, e);
+    elc_lap_product(&lap, ELC_OP_VOCABULARY, head->n, n_columns, e);
     return 0;
 }
 
@@ -145,7 +147,11 @@ int elc_generator_logits(const elc_float **logits, struct elc_workspace *workspa
     if (!weights->generator.bias)
         return elc_fail(ELC_EMISMATCH, "the model has no generator's head");
     struct elc_pass pass = {
-        .a = workspace->activations, .weights = weights, .pool = workspace->pool};
+        .a = workspace->activations,
+        .weights = weights,
+        .pool = workspace->pool,
+        .profile = workspace->profile,
+    };
     const struct elc_generator_targets targets = {.rows = rows, .n = n_rows};
     struct head head = {.pass = &pass, .targets = &targets, .n = n_rows};
     int err = prepare(&pass, n_rows, n_rows);
@@ -199,6 +205,7 @@ static int cross_entropy_rows(void *context, size_t item, int worker) {
     const size_t v = head->pass->weights->config.vocab_size;
     const size_t first = item * ROWS_AT_ONCE;
     const size_t end = head->n - first < ROWS_AT_ONCE ? head->n : first + ROWS_AT_ONCE;
+    struct elc_lap lap = elc_pass_lap(head->pass, worker);
     for (size_t row = first; row < end; row++) {
         const size_t i = head->first + row;
         elc_cross_entropy_row(&targets->results[i], memory->logits + row * v, v,
@@ -207,20 +214,22 @@ static int cross_entropy_rows(void *context, size_t item, int worker) {
         if (targets->copy)
             mix_copy(&targets->results[i], memory->logits + row * v, v, targets, i);
     }
+    elc_lap_end(&lap, ELC_OP_CROSS_ENTROPY, 0, 2.0 * (double)((end - first) * v));
     return 0;
 }
 
 /* d_out = d_logits·word */
 static int vocab_backward_rows(void *context, size_t item, int worker) {
-    (void)worker;
     const struct head *head = context;
     const struct elc_weights *weights = head->pass->weights;
     const struct elc_generator_memory *memory = head->pass->a->generator;
     const size_t e = weights->config.embedding_size, v = weights->config.vocab_size;
     const size_t first = item * D_OUT_ROWS;
     const size_t n = head->n - first < D_OUT_ROWS ? head->n - first : D_OUT_ROWS;
+    struct elc_lap lap = elc_pass_lap(head->pass, worker);
     elc_gemm(ELC_PLAIN, ELC_PLAIN, n, e, v, memory->logits + first * v, v,
              weights->embeddings.word, e, false, memory->d_out + (head->first + first) * e, e);
+    elc_lap_product(&lap, ELC_OP_VOCABULARY_BACKWARD, n, e, v);
     return 0;
 }
 
@@ -263,7 +272,6 @@ int elc_generator_head_loss(struct elc_pass *pass, const struct elc_generator_ta
 /* ---- from the LayerNorm back ---- */
 
 static int scatter_tile(void *context, size_t item, int worker) {
-    (void)worker;
     const struct head *head = context;
     const struct elc_pass *pass = head->pass;
     const struct elc_config *config = &pass->weights->config;
@@ -273,6 +281,7 @@ static int scatter_tile(void *context, size_t item, int worker) {
     const struct elc_tile tile = elc_tile(item, head->targets->n, ELC_BACKWARD_ROWS);
     const size_t first = tile.first, end = tile.first + tile.n;
     elc_float *partial = pass->a->partial + item * 2 * e;
+    struct elc_lap lap = elc_pass_lap(pass, worker);
     memset(partial, 0, 2 * e * sizeof *partial);
     for (size_t i = first; i < end; i++)
         elc_norm_backward_row(memory->d_out + i * e, partial, partial + e, memory->d_out + i * e,
@@ -284,6 +293,7 @@ static int scatter_tile(void *context, size_t item, int worker) {
     for (size_t i = first; i < end; i++)
         memcpy(pass->a->d_hidden + head->targets->rows[i] * h, memory->d_rows + i * h,
                h * sizeof *memory->d_rows);
+    elc_lap_product(&lap, ELC_OP_HEAD_BACKWARD, tile.n, h, e);
     return 0;
 }
 

@@ -80,13 +80,14 @@ void elc_packed_free(struct elc_packed *packed) {
 }
 
 struct fill {
+    struct elc_pool *pool;
     struct elc_packed *packed;
     const struct elc_weights *weights;
 };
 
 static int fill_matrix(void *context, size_t item, int worker) {
-    (void)worker;
     const struct fill *fill = context;
+    struct elc_lap lap = elc_lap_begin(elc_pool_profile(fill->pool, worker));
     const size_t layer = item / ELC_N_MATRICES;
     const enum elc_matrix which = (enum elc_matrix)(item % ELC_N_MATRICES);
     const struct elc_packed_layer *to = &fill->packed->layers[layer];
@@ -94,12 +95,14 @@ static int fill_matrix(void *context, size_t item, int worker) {
     elc_pack(to->forward[which], ELC_TRANSPOSED, m.n_out, m.n_in, m.weight, m.n_in);
     if (to->backward[which])
         elc_pack(to->backward[which], ELC_PLAIN, m.n_in, m.n_out, m.weight, m.n_in);
+    elc_lap_end(&lap, ELC_OP_PACK, 0,
+                (to->backward[which] ? 4.0 : 2.0) * (double)(m.n_in * m.n_out));
     return 0;
 }
 
 int elc_packed_fill(struct elc_packed *packed, const struct elc_weights *weights,
                     struct elc_pool *pool) {
-    struct fill fill = {packed, weights};
+    struct fill fill = {pool, packed, weights};
     const size_t n = (size_t)ELC_N_MATRICES * packed->config.num_hidden_layers;
     return elc_parallel_for(pool, n, fill_matrix, &fill);
 }

@@ -47,6 +47,7 @@ static size_t tile_end(size_t tile, size_t total) {
 /* ---- norm ---- */
 
 struct squares {
+    struct elc_pool *pool;
     const elc_float *gradients;
     size_t total;
     double *sums; /* one for each tile */
@@ -54,15 +55,17 @@ struct squares {
 
 static int squares_tile(void *context, size_t tile, int worker) {
     const struct squares *s = context;
-    (void)worker;
+    struct elc_lap lap = elc_lap_begin(elc_pool_profile(s->pool, worker));
     const size_t begin = tile * TILE;
     s->sums[tile] = elc_squares(s->gradients + begin, tile_end(tile, s->total) - begin);
+    elc_lap_end(&lap, ELC_OP_GRADIENT_NORM, 0, (double)TILE);
     return 0;
 }
 
 double elc_gradient_squares(struct elc_pool *pool, const struct elc_trained *trained) {
     size_t n_tiles = tile_count(trained->table->total);
-    struct squares s = {trained->gradients, trained->table->total, calloc(n_tiles, sizeof(double))};
+    struct squares s = {pool, trained->gradients, trained->table->total,
+                        calloc(n_tiles, sizeof(double))};
     if (!s.sums)
         return NAN;
     double sum = 0;
@@ -81,6 +84,7 @@ double elc_clip_factor(double norm, double max_norm) {
 /* ---- update ---- */
 
 struct update {
+    struct elc_pool *pool;
     const struct elc_trained *trained;
     double rate, layer_decay;
     uint32_t head_depth; /* the largest of any tensor */
@@ -99,7 +103,7 @@ static int update_tile(void *context, size_t tile, int worker) {
     const struct update *u = context;
     const struct elc_table *table = u->trained->table;
     size_t begin = tile * TILE, end = tile_end(tile, table->total);
-    (void)worker;
+    struct elc_lap lap = elc_lap_begin(elc_pool_profile(u->pool, worker));
     for (size_t i = 0; i < table->n_tensors; i++) {
         const struct elc_tensor *tensor = &table->tensors[i];
         size_t from = tensor->offset, to = tensor->offset + tensor->count;
@@ -115,6 +119,7 @@ static int update_tile(void *context, size_t tile, int worker) {
         elc_adam_apply(u->trained->values + from, u->trained->gradients + from,
                        u->trained->m + from, u->trained->v + from, to - from, &rule);
     }
+    elc_lap_end(&lap, ELC_OP_ADAM, 0, 8.0 * (double)TILE);
     return 0;
 }
 
@@ -122,6 +127,7 @@ void elc_adam_update(struct elc_pool *pool, const struct elc_trained *trained,
                      const struct elc_adam *adam, double learning_rate, double factor,
                      uint64_t step) {
     struct update u = {
+        .pool = pool,
         .trained = trained,
         .rate = learning_rate,
         .layer_decay = adam->layer_decay,

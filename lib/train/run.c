@@ -77,6 +77,8 @@ static int set_up(struct elc_run *run) {
         err = plan(run);
     if (!err)
         err = elc_pool_new(&run->pool, run->options->n_threads);
+    if (!err)
+        elc_pool_set_profiles(run->pool, run->options->profiles);
     return err ? err : run->task->open(run->task->self, run);
 }
 
