@@ -10,7 +10,9 @@
 struct options {
     const char *model, *task, *format, *pool, *shard;
     bool tokens, names, normalize;
-    uint64_t top_k;
+    bool always_answer;
+    uint64_t top_k, n_best, max_answer;
+    double null_threshold;
 };
 
 /* The place of a word among words separated by '|'. */
@@ -21,7 +23,8 @@ static int choice(const char *choices, const char *word) {
     return place;
 }
 
-static const char tasks[] = "rtd|embed|fill|pll|classify|regress|tag", formats[] = "tsv|jsonl|stream|f32";
+static const char tasks[] = "rtd|embed|fill|pll|classify|regress|tag|qa",
+                  formats[] = "tsv|jsonl|stream|f32";
 
 static struct elc_score_options score_options(const struct tool *tool,
                                               const struct options *options) {
@@ -33,6 +36,10 @@ static struct elc_score_options score_options(const struct tool *tool,
         .mean = strcmp(options->pool, "mean") == 0,
         .normalize = options->normalize,
         .top_k = options->top_k,
+        .n_best = options->n_best,
+        .max_answer = options->max_answer,
+        .null_threshold = options->null_threshold,
+        .always_answer = options->always_answer,
         .keep_going = tool->keep_going,
         .n_threads = (int)tool->threads,
     };
@@ -72,7 +79,6 @@ static int score(struct tool *tool, struct elc_scorer *scorer, const struct opti
             .header = add_history,
             .rejected = warn_rejected,
             .progress = show_progress,
-            .profiles = tool_profiles(tool),
         };
         err = elc_scorer_run(scorer, &run);
         if (!err)
@@ -88,14 +94,15 @@ static int score(struct tool *tool, struct elc_scorer *scorer, const struct opti
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.format = "tsv", .pool = "cls", .top_k = 1};
+    struct options options = {
+        .format = "tsv", .pool = "cls", .top_k = 1, .n_best = 20, .max_answer = 30};
     const char *hash = NULL;
     struct tool_option table[] = {
         {'m', "model", OPTION_TEXT, &options.model, "MODEL",
          "the model's directory, or one of electra-train", .shapes = true, .hash = &hash},
         {0, "task", OPTION_CHOICE, &options.task, "NAME",
-         "rtd: P(replaced); embed: vectors; fill: [MASK]s; pll: likelihood [by the model]",
-         .choices = tasks, .shapes = true},
+         "rtd, embed, fill, pll, classify, regress, tag or qa [by the model]", .choices = tasks,
+         .shapes = true},
         {0, "format", OPTION_CHOICE, &options.format, "NAME",
          "tsv, jsonl, stream (records with results added) or f32 (embed) [tsv]", .choices = formats,
          .shapes = true},
@@ -104,6 +111,14 @@ int main(int argc, char **argv) {
         {0, "names", OPTION_FLAG, &options.names, NULL, "a first line that names the columns"},
         {0, "top-k", OPTION_COUNT, &options.top_k, "N", "fill: candidates for each [MASK] [1]", 1,
          ELC_VOCAB_LIMIT, .shapes = true},
+        {0, "n-best", OPTION_COUNT, &options.n_best, "N", "qa: answers that are kept [20]", 1, 400,
+         .shapes = true},
+        {0, "max-answer", OPTION_COUNT, &options.max_answer, "N", "qa: tokens of an answer [30]", 1,
+         65535, .shapes = true},
+        {0, "null-threshold", OPTION_REAL, &options.null_threshold, "X",
+         "qa: above these odds there is no answer [0]", -1e6, 1e6, .shapes = true},
+        {0, "always-answer", OPTION_FLAG, &options.always_answer, NULL,
+         "qa: give the best answer in any case", .shapes = true},
         {0, "pool", OPTION_CHOICE, &options.pool, "NAME",
          "embed: cls, the first token, or mean, of all tokens [cls]", .choices = "cls|mean",
          .shapes = true},
@@ -119,7 +134,6 @@ int main(int argc, char **argv) {
         .purpose = "Score texts of a tokens stream by a model, one result for each, in order.",
         .options = table,
         .has_threads = true,
-        .has_profile = true,
         .has_keep_going = true,
         .has_flush = true,
         .has_history = true,

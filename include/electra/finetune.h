@@ -42,7 +42,7 @@ enum elc_finetune_task {
 
 /* What is known of one text. */
 struct elc_target {
-    uint32_t class;         /* CLASSIFY */
+    uint32_t label;         /* CLASSIFY: the number of its class */
     const float *values;    /* [n] REGRESS: numbers; SET: 1 for each label it has, else 0 */
     size_t n_words;         /* TAG */
     const uint32_t *words;  /* [n_words] the first token of each word, ascending */

@@ -26,6 +26,7 @@ enum elc_score_task {
     ELC_SCORE_CLASSIFY, /* sequence classifier: the text's class, or its labels */
     ELC_SCORE_REGRESS,  /* the same, of problem type regression: numbers */
     ELC_SCORE_TAG,      /* token classifier: a label for each word */
+    ELC_SCORE_QA,       /* question answerer: a span of the context, or none */
 };
 
 enum elc_score_format {
@@ -38,12 +39,16 @@ enum elc_score_format {
 struct elc_score_options {
     enum elc_score_task task;
     enum elc_score_format format;
-    bool tokens;     /* TSV of rtd: a row for each token */
-    bool names;      /* TSV: a first row that names the columns */
-    bool mean;       /* embed: the mean over all tokens, not the first token's vector */
-    bool normalize;  /* embed: to length 1 */
-    size_t top_k;    /* fill: candidates for each position; 1 for other tasks */
-    bool keep_going; /* a rejected record gets a row that says so; else it ends the run */
+    bool tokens;           /* TSV of rtd: a row for each token */
+    bool names;            /* TSV: a first row that names the columns */
+    bool mean;             /* embed: the mean over all tokens, not the first token's vector */
+    bool normalize;        /* embed: to length 1 */
+    size_t top_k;          /* fill: candidates for each position; 1 for other tasks */
+    size_t n_best;         /* qa: answers that are kept, 20 */
+    size_t max_answer;     /* qa: tokens of an answer, 30 */
+    double null_threshold; /* qa: above these odds there is no answer, 0 */
+    bool always_answer;    /* qa: there always is one */
+    bool keep_going;       /* a rejected record gets a row that says so; else it ends the run */
     int n_threads;
 };
 
@@ -68,7 +73,6 @@ struct elc_score_run {
     int (*header)(void *context, struct elc_header *header);
     void (*rejected)(void *context, const char *message);
     void (*progress)(void *context, const struct elc_score_run *run);
-    struct elc_profile *profiles; /* [n_threads], to be added to; NULL: nothing is counted */
     uint64_t n_records, n_tokens, n_rejected; /* counted by the run */
 };
 /* Reads to the end and writes every result; results are flushed as soon as they are there. Fails

@@ -1,6 +1,7 @@
 /* The scorer's model, and whether a stream fits it. */
 #include "electra/score.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,21 +18,33 @@ static int resolve(char **directory, const char *path) {
     return elc_directory_resolve(directory, path, ELC_DISCRIMINATOR);
 }
 
-/* What the model is made for: the first task that has its architecture. */
-static int default_task(enum elc_score_task *task, const char *model) {
+/* config.json of the network that the model is known for. */
+static int read_config(struct elc_config *config, const char *model) {
     char *directory = NULL, *path = NULL;
-    struct elc_config config;
     int err = resolve(&directory, model);
     if (!err && !(path = elc_path_join(directory, "config.json")))
         err = ELC_ENOMEM;
     if (!err)
-        err = elc_config_read(&config, path);
-    *task = ELC_SCORE_RTD;
-    while (!err && elc_score_entry(*task)->architecture != config.architecture)
-        ++*task;
+        err = elc_config_read(config, path);
     free(path);
     free(directory);
     return err;
+}
+
+static bool is_for(const struct elc_score_entry *task, const struct elc_config *config) {
+    return task->fits ? task->fits(config) : task->architecture == config->architecture;
+}
+
+/* What the model is made for: the first task that fits it. */
+static int default_task(enum elc_score_task *task, const char *model) {
+    struct elc_config config;
+    int err = read_config(&config, model);
+    *task = ELC_SCORE_RTD;
+    while (!err && elc_score_entry(*task) && !is_for(elc_score_entry(*task), &config))
+        ++*task;
+    return err || elc_score_entry(*task) ? err
+                                         : elc_fail(ELC_EMISMATCH, "%s: no task is for %s", model,
+                                                    elc_architecture_name(config.architecture));
 }
 
 static int check_options(const struct elc_score_options *options) {
@@ -47,8 +60,49 @@ static int check_options(const struct elc_score_options *options) {
     return 0;
 }
 
+/* The architecture to load: the task's, or whichever of those that fit it the model has. */
+static int choose_architecture(enum elc_architecture *wanted, const struct elc_scorer *scorer) {
+    struct elc_config config;
+    *wanted = scorer->task->architecture;
+    if (!scorer->task->fits)
+        return 0;
+    int err = read_config(&config, scorer->path);
+    if (err)
+        return err;
+    if (!scorer->task->fits(&config))
+        return elc_fail(ELC_EMISMATCH, "%s: holds %s, which is not for task %s", scorer->path,
+                        elc_architecture_name(config.architecture), scorer->task->name);
+    *wanted = config.architecture;
+    return 0;
+}
+
+/* The names of a fine-tuned network's outputs, as transformers calls those without any. */
+static int name_outputs(struct elc_scorer *scorer) {
+    const size_t n = scorer->network.config.num_labels;
+    if (!elc_architecture_has_labels(scorer->network.config.architecture))
+        return 0;
+    scorer->labels = scorer->network.config.labels;
+    const char **labels =
+        scorer->labels ? NULL : elc_arena_alloc(&scorer->arena, n * sizeof *labels);
+    if (scorer->labels || !labels)
+        return scorer->labels ? 0 : ELC_ENOMEM;
+    scorer->labels = labels;
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        int len = snprintf(name, sizeof name, "LABEL_%zu", i);
+        if (!(labels[i] = elc_arena_text(&scorer->arena, name, (size_t)len)))
+            return ELC_ENOMEM;
+    }
+    return 0;
+}
+
 static int load(struct elc_scorer *scorer) {
-    int err = elc_network_load(&scorer->network, scorer->path, scorer->task->architecture);
+    enum elc_architecture wanted;
+    int err = choose_architecture(&wanted, scorer);
+    if (!err)
+        err = elc_network_load(&scorer->network, scorer->path, wanted);
+    if (!err)
+        err = name_outputs(scorer);
     if (!err)
         err = elc_weights_of_network(&scorer->weights, &scorer->network);
     if (!err)
@@ -94,6 +148,7 @@ void elc_scorer_destroy(struct elc_scorer *scorer) {
     elc_vocab_destroy(scorer->vocab);
     elc_weights_free(&scorer->weights);
     elc_network_free(&scorer->network);
+    elc_arena_free(&scorer->arena);
     free(scorer->path);
     free(scorer);
 }

@@ -27,6 +27,7 @@
 #include "electra/score.h"
 #include "electra/stream.h"
 #include "electra/vocab.h"
+#include "electra/answers.h"
 #include "head.h"
 
 /* ---- the model (score.c) ---- */
@@ -72,6 +73,10 @@ struct elc_score_text {
     const uint32_t *rows;     /* [n_rows] ascending */
     const uint32_t *original; /* [n_rows] what stood there before it was masked; fill */
     size_t n_rows;
+    /* Its place among the windows of a text, from 1; 1 of 1 where the text is whole. */
+    uint64_t window, n_windows;
+    const uint8_t *best; /* [n] 1: the token has the most context in this window; qa */
+    uint64_t pair_start; /* byte of the context where `pair` begins; qa */
     struct elc_buffer id_buffer, offset_buffer, word_buffer, row_buffer, original_buffer;
 };
 /* Everything in range and of the right length, or ELC_EFORMAT, ELC_EMISMATCH. Borrows the record.
@@ -79,6 +84,8 @@ struct elc_score_text {
 int elc_score_text_read(struct elc_score_text *text, const struct elc_record *record,
                         const struct elc_score_limits *limits) ELC_MUST_CHECK;
 void elc_score_text_free(struct elc_score_text *text);
+/* Is it a window of the same text as the record before it? */
+bool elc_score_continues(const struct elc_record *record);
 
 /* Byte range of a token, 0,0 where it is not known. */
 void elc_score_text_range(const struct elc_score_text *text, size_t token, uint32_t *start,
@@ -159,6 +166,8 @@ struct elc_score_result {
     const struct elc_entity *entities; /* tag: [n_entities] */
     size_t n_entities;
     struct elc_buffer word_buffer, label_buffer, tag_buffer, entity_buffer;
+    struct elc_answers answers;        /* qa */
+    struct elc_buffer context;         /* qa: the whole of it */
     struct elc_buffer numbers, joined; /* what the pointers above point into */
 };
 void elc_score_result_free(struct elc_score_result *result);
@@ -170,8 +179,9 @@ struct elc_score_entry {
     enum elc_architecture architecture; /* of the network, with the head that it needs */
     /* Is it the task of a network with this config? NULL: of those with that architecture. */
     bool (*fits)(const struct elc_config *config);
-    bool masked, replaced;   /* reads corrupted streams with [MASK]s, or with replacements, too */
-    const char *gold;        /* the key that has the right answers, where that is not `label` */
+    bool masked, replaced; /* reads corrupted streams with [MASK]s, or with replacements, too */
+    const char *gold;      /* the key that has the right answers, where that is not `label` */
+    bool windows;          /* all windows of a text have one result, and the first record has it */
     const char *const *keys; /* that results add to a stream's records; the last is NULL */
 
     /* What of a record the task needs beyond its tokens; NULL: nothing. May set text->rows. An
@@ -183,7 +193,8 @@ struct elc_score_entry {
                    const struct elc_score_place *place);
     /* pass->texts (never empty) through the network. */
     int (*forward)(struct elc_score_pass *pass);
-    /* The result of one of them. An error rejects the record. */
+    /* The result of one of them; under `windows` called for each in order, and complete with the
+     * last. An error rejects the text. */
     int (*compute)(struct elc_score_result *result, const struct elc_score_pass *pass,
                    const struct elc_score_text *text, const struct elc_score_place *place);
     /* Floats in a row of format f32; NULL: the task has no such rows. */
@@ -197,11 +208,11 @@ struct elc_score_entry {
     bool (*json)(json_t *object, const struct elc_scorer *scorer, const struct elc_score_text *text,
                  const struct elc_score_result *result);
     /* Streams: adds `keys` to the record that has the input's others. */
-    int (*record)(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result);
+    int (*record)(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result);
 };
 extern const struct elc_score_entry elc_score_rtd, elc_score_embed, elc_score_fill, elc_score_pll,
-    elc_score_classify, elc_score_regress, elc_score_tag;
+    elc_score_classify, elc_score_regress, elc_score_tag, elc_score_qa;
 /* The entry of a task other than AUTO. */
 const struct elc_score_entry *elc_score_entry(enum elc_score_task task);
 
@@ -227,6 +238,10 @@ int elc_score_format_result(struct elc_buffer *out, const struct elc_scorer *sco
                             const struct elc_score_text *text,
                             const struct elc_score_result *result,
                             struct elc_builder *builder) ELC_MUST_CHECK;
+/* A record of a stream that has no result of its own. */
+int elc_score_format_bare(struct elc_buffer *out, const struct elc_scorer *scorer,
+                          const struct elc_record *record,
+                          struct elc_builder *builder) ELC_MUST_CHECK;
 /* What stands in the place of the result of a record that was rejected. */
 int elc_score_format_rejected(struct elc_buffer *out, const struct elc_scorer *scorer,
                               const struct elc_record *record, unsigned id_width,

@@ -125,9 +125,9 @@ static int record_labels(struct elc_builder *builder, const struct elc_score_res
     return err;
 }
 
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
-    (void)text;
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer, (void)text;
     const char *label = result->labels[result->best];
     int err = result->multi_label ? record_labels(builder, result)
                                   : elc_builder_str(builder, "predicted", label, strlen(label));

@@ -66,9 +66,9 @@ static bool json(json_t *object, const struct elc_scorer *scorer, const struct e
     return good;
 }
 
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
-    (void)text;
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer, (void)text;
     return elc_builder_bin(builder, "embedding", result->vector,
                            result->width * sizeof *result->vector);
 }

@@ -249,8 +249,9 @@ static bool json(json_t *object, const struct elc_scorer *scorer, const struct e
 /* ---- records ---- */
 
 /* Of each masked position all candidates, the likeliest first: k of them, one but for --top-k. */
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer;
     const size_t n = text->n_rows, k = result->k;
     struct elc_buffer ids = {0}, p = {0};
     int err = 0;

@@ -178,7 +178,15 @@ static int stream_result(struct elc_buffer *out, const struct elc_scorer *scorer
                          struct elc_builder *builder) {
     int err = copy_fields(builder, scorer, text->record);
     if (!err)
-        err = scorer->task->record(builder, text, result);
+        err = scorer->task->record(builder, scorer, text, result);
+    return err ? err : finish_record(out, builder);
+}
+
+int elc_score_format_bare(struct elc_buffer *out, const struct elc_scorer *scorer,
+                          const struct elc_record *record, struct elc_builder *builder) {
+    if (scorer->options.format != ELC_SCORE_STREAM)
+        return 0;
+    int err = copy_fields(builder, scorer, record);
     return err ? err : finish_record(out, builder);
 }
 

@@ -133,9 +133,9 @@ static bool json(json_t *object, const struct elc_scorer *scorer, const struct e
            elc_score_json_set(object, "perplexity", elc_score_json_number(result->perplexity));
 }
 
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
-    (void)text;
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer, (void)text;
     int err = elc_builder_double(builder, "pll", result->pll);
     if (!err)
         err = elc_builder_uint(builder, "tokens", result->n_counted);

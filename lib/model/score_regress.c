@@ -61,9 +61,9 @@ static bool json(json_t *object, const struct elc_scorer *scorer, const struct e
     return good;
 }
 
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
-    (void)text;
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer, (void)text;
     if (result->n_labels == 1)
         return elc_builder_double(builder, "value", result->values[0]);
     int err = elc_builder_array(builder, "value", result->n_labels);

@@ -114,8 +114,9 @@ static bool json(json_t *object, const struct elc_scorer *scorer, const struct e
 
 /* ---- records ---- */
 
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer;
     const struct elc_score_word *word = &result->word;
     struct elc_buffer floats = {0};
     int err = elc_builder_double(builder, "score", result->score);

@@ -71,7 +71,8 @@ static int fill_batch(struct line *line, struct job *job) {
         if (err < 0)
             return err;
         size_t n = count_tokens(&record, job->limits.id_width);
-        if (job->n_records > 0 &&
+        const bool stays = line->scorer->task->windows && elc_score_continues(&record);
+        if (job->n_records > 0 && !stays &&
             (job->n_tokens + n > BATCH_TOKENS || job->payload.len + record.raw_len > BATCH_BYTES))
             break;
         err = elc_buffer_append(&job->payload, record.raw, record.raw_len);
@@ -204,26 +205,110 @@ static int reject(struct line *line, struct job *job, struct worker *worker,
     return err;
 }
 
-static int format_results(struct line *line, struct job *job, struct worker *worker) {
+/* Where in a job's payload the next record is, and how many there are before it. */
+struct cursor {
+    size_t position;
+    uint64_t number;
+};
+
+/* Records that have no result of their own. */
+static int format_bare(struct job *job, struct worker *worker, const struct elc_scorer *scorer,
+                       size_t begin, size_t end) {
+    struct elc_record record;
+    int err = 0;
+    while (!err && begin < end) {
+        int got = elc_record_next(&record, &job->payload, &begin);
+        err = got < 0 ? got : elc_score_format_bare(&job->out, scorer, &record, &worker->builder);
+    }
+    return err;
+}
+
+/* The records of a text's windows, from `begin` to `end` of the payload: the first has the result.
+ */
+static int format_windows(struct job *job, struct worker *worker, const struct elc_scorer *scorer,
+                          size_t begin, size_t end) {
+    struct elc_record record;
+    int got = elc_record_next(&record, &job->payload, &begin);
+    int err = got < 0 ? got : read_text(worker, scorer, &record, job);
+    if (!err)
+        err = elc_score_format_result(&job->out, scorer, &worker->text, &worker->result,
+                                      &worker->builder);
+    return err ? err : format_bare(job, worker, scorer, begin, end);
+}
+
+/* A window that cannot be scored takes its text with it: what came before stands without a result,
+ * and what follows is passed over. */
+static int reject_windows(struct line *line, struct job *job, struct worker *worker,
+                          struct elc_score_place *place, struct cursor *cursor, size_t begin,
+                          size_t failed, int err) {
     const struct elc_scorer *scorer = line->scorer;
     struct elc_record record;
-    struct elc_score_place place = {0};
-    size_t position = 0;
-    int got;
-    for (uint64_t i = 0; (got = elc_record_next(&record, &job->payload, &position)) > 0; i++) {
-        int err = read_text(worker, scorer, &record, job);
-        if (!err) {
-            err = scorer->task->compute(&worker->result, &worker->pass, &worker->text, &place);
-            advance(&place, &worker->text);
-        }
-        if (err)
-            err = reject(line, job, worker, &record, job->first + i + 1, err);
-        else
-            err = elc_score_format_result(&job->out, scorer, &worker->text, &worker->result,
-                                          &worker->builder);
-        if (err)
-            return err;
+    size_t at = failed;
+    int failure = format_bare(job, worker, scorer, begin, failed);
+    if (!failure && elc_record_next(&record, &job->payload, &at) <= 0)
+        failure = ELC_EFORMAT;
+    err = failure ? failure : reject(line, job, worker, &record, job->first + cursor->number, err);
+    while (!err && scorer->task->windows) {
+        at = cursor->position;
+        int got = elc_record_next(&record, &job->payload, &at);
+        if (got <= 0 || !elc_score_continues(&record))
+            return got < 0 ? got : 0;
+        if (read_text(worker, scorer, &record, job) == 0)
+            advance(place, &worker->text);
+        err = elc_score_format_bare(&job->out, scorer, &record, &worker->builder);
+        cursor->position = at;
+        cursor->number++;
     }
+    return err;
+}
+
+/* One text: the results of its windows, of which most tasks know one only. 1, 0 behind the last
+ * text, or an error. */
+static int format_text(struct line *line, struct job *job, struct worker *worker,
+                       struct elc_score_place *place, struct cursor *cursor) {
+    const struct elc_scorer *scorer = line->scorer;
+    struct elc_record record;
+    const size_t begin = cursor->position;
+    size_t at;
+    uint64_t next = 1;
+    int err, got;
+    do {
+        at = cursor->position;
+        got = elc_record_next(&record, &job->payload, &cursor->position);
+        if (got <= 0 && next == 1)
+            return got;
+        cursor->number += got > 0;
+        err = got > 0 ? read_text(worker, scorer, &record, job) : got;
+        const uint64_t window = worker->text.window;
+        if (!err && got > 0) {
+            err = scorer->task->windows && window != next
+                      ? elc_fail(ELC_EFORMAT, "window %llu stands where window %llu belongs",
+                                 (unsigned long long)window, (unsigned long long)next)
+                      : scorer->task->compute(&worker->result, &worker->pass, &worker->text, place);
+            advance(place, &worker->text);
+        }
+        next++;
+    } while (!err && got > 0 && scorer->task->windows &&
+             worker->text.window < worker->text.n_windows);
+    if (!err && got == 0) /* the block ended: the last window there was stands for the text */
+        err = elc_fail(ELC_EFORMAT, "windows of this text are missing");
+    if (err)
+        err = reject_windows(line, job, worker, place, cursor, begin, at, err);
+    else if (!scorer->task->windows || worker->text.n_windows == 1)
+        err = elc_score_format_result(&job->out, scorer, &worker->text, &worker->result,
+                                      &worker->builder);
+    else
+        err = format_windows(job, worker, scorer, begin, cursor->position);
+    return err ? err : 1;
+}
+
+static int format_results(struct line *line, struct job *job, struct worker *worker) {
+    struct elc_score_place place = {0};
+    struct cursor cursor = {0};
+    int got;
+    do
+        got = format_text(line, job, worker, &place, &cursor);
+    while (got > 0);
     return got;
 }
 
@@ -344,8 +429,6 @@ int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
     };
     struct job *jobs = calloc(n_jobs, sizeof *jobs);
     int err = line.workers && jobs ? 0 : elc_fail_memory(n_jobs * sizeof *jobs);
-    for (size_t i = 0; !err && run->profiles && i < n_workers; i++)
-        line.workers[i].pass.workspace.profile = &run->profiles[i];
     if (!err) {
         const struct elc_pipeline pipeline = {
             .read = read_job,

@@ -267,9 +267,9 @@ static int record_entity(struct elc_builder *builder, const struct elc_entity *e
     return err ? err : elc_builder_element_double(builder, entity->score);
 }
 
-static int record(struct elc_builder *builder, const struct elc_score_text *text,
-                  const struct elc_score_result *result) {
-    (void)text;
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)scorer, (void)text;
     int err = elc_builder_array(builder, "predicted", result->n_words);
     for (size_t i = 0; !err && i < result->n_words; i++) {
         const char *label = result->labels[result->word_labels[i]];

@@ -5,7 +5,7 @@ static const struct elc_score_entry *const entries[] = {
     [ELC_SCORE_RTD] = &elc_score_rtd,           [ELC_SCORE_EMBED] = &elc_score_embed,
     [ELC_SCORE_FILL] = &elc_score_fill,         [ELC_SCORE_PLL] = &elc_score_pll,
     [ELC_SCORE_CLASSIFY] = &elc_score_classify, [ELC_SCORE_REGRESS] = &elc_score_regress,
-    [ELC_SCORE_TAG] = &elc_score_tag,
+    [ELC_SCORE_TAG] = &elc_score_tag,           [ELC_SCORE_QA] = &elc_score_qa,
 };
 
 const struct elc_score_entry *elc_score_entry(enum elc_score_task task) {
@@ -26,5 +26,6 @@ void elc_score_result_free(struct elc_score_result *result) {
     elc_buffer_free(&result->label_buffer);
     elc_buffer_free(&result->tag_buffer);
     elc_buffer_free(&result->entity_buffer);
+    elc_answers_free(&result->answers);
     *result = (struct elc_score_result){0};
 }

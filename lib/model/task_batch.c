@@ -88,7 +88,7 @@ int elc_task_batch_add(struct elc_task_batch *batch, enum elc_finetune_task task
     switch (task) {
     case ELC_TASK_CLASSIFY:
         err = add_row(batch, first);
-        return err ? err : add_class(batch, target->class, n);
+        return err ? err : add_class(batch, target->label, n);
     case ELC_TASK_SET:
     case ELC_TASK_REGRESS:
         err = add_row(batch, first);

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "electra/answers.h"
 #include "electra/finetune_run.h"
 #include "electra/optimizer.h"
 #include "run.h"
@@ -26,6 +27,7 @@ struct finetuning {
     struct elc_trained trained;
     struct elc_finetune *finetune;
 
+    bool has_impossible; /* QA: some question of the validation stream has no answer */
     struct elc_task_batches batches, valid_batches;
     struct elc_finetune_sums window;
 };
@@ -34,5 +36,18 @@ struct finetuning {
 const char *const *elc_finetune_metrics(enum elc_finetune_task task);
 /* The function of struct elc_task. */
 int elc_finetune_validate(void *self, json_t *line) ELC_MUST_CHECK;
+
+/* Answers over a stream (finetune_answers.c). A zeroed struct is empty. */
+struct answer_sums {
+    struct elc_answers answers; /* of the text that the last window belongs to */
+    uint64_t n_texts;
+    double exact, f1; /* sums over texts */
+    struct elc_buffer offsets, gold;
+};
+/* A window with its logits [n, 2]; the last of a text adds the text. */
+int answer_sums_add(struct answer_sums *sums, const struct finetuning *f,
+                    const struct elc_record *record, const elc_float *logits,
+                    size_t n) ELC_MUST_CHECK;
+void answer_sums_free(struct answer_sums *sums);
 
 #endif

@@ -293,6 +293,7 @@ static int check_record(struct finetuning *f, const struct elc_record *record) {
 static int check_valid_record(struct finetuning *f, const struct elc_record *record) {
     f->labelling.swap = false;
     int err = elc_labelled_read(&f->batches.labelled, record, f->valid_header, &f->labelling);
+    f->has_impossible |= f->batches.labelled.target.impossible;
     if (!err || !f->job->keep_going || !f->batches.labelled.unseen)
         return err;
     f->job->n_passed_over++;

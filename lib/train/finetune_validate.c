@@ -16,7 +16,7 @@ static const char *const classify_metrics[] = {"accuracy", "f1",   "f1_macro",
 static const char *const set_metrics[] = {"f1_micro", "f1_macro", "accuracy", "loss", NULL};
 static const char *const regress_metrics[] = {"pearson", "spearman", "mse", "loss", NULL};
 static const char *const tag_metrics[] = {"f1", "precision", "recall", "accuracy", "loss", NULL};
-static const char *const qa_metrics[] = {"accuracy", "loss", NULL};
+static const char *const qa_metrics[] = {"f1", "exact", "loss", NULL};
 
 const char *const *elc_finetune_metrics(enum elc_finetune_task task) {
     switch (task) {
@@ -42,10 +42,11 @@ const char *elc_finetune_metric(enum elc_finetune_task task) {
 struct validation {
     struct finetuning *f;
     struct elc_finetune_sums sums;
-    struct elc_counts *counts; /* [n] of classes; of spans' types, which are fewer */
-    uint64_t n_exact;          /* SET: texts with all labels right; QA: with the right span */
-    struct elc_buffer gold, predicted;           /* double: REGRESS */
-    struct elc_buffer tags;                      /* struct elc_tag: TAG, of each class */
+    struct elc_counts *counts;         /* [n] of classes; of spans' types, which are fewer */
+    uint64_t n_exact;                  /* SET: texts with all labels right */
+    struct answer_sums answers;        /* QA */
+    struct elc_buffer gold, predicted; /* double: REGRESS */
+    struct elc_buffer tags;            /* struct elc_tag: TAG, of each class */
     struct elc_buffer text_gold, text_predicted; /* struct elc_tag: of one text's words */
     bool spans;                                  /* TAG: the labels are BIO's or BIOES's */
 };
@@ -158,21 +159,6 @@ static int add_spans(struct validation *v, const struct elc_task_batch *batch,
     return err;
 }
 
-static void add_answers(struct validation *v, const struct elc_task_batch *batch,
-                        const elc_float *logits) {
-    const struct elc_batch *texts = &batch->texts;
-    for (size_t i = 0; i < texts->n_sequences; i++) {
-        const size_t first = texts->starts[i];
-        size_t start = first, end = first;
-        for (size_t row = first; row < texts->starts[i + 1]; row++) {
-            start = logits[2 * row] > logits[2 * start] ? row : start;
-            end = logits[2 * row + 1] > logits[2 * end + 1] ? row : end;
-        }
-        v->n_exact +=
-            start - first == batch->spans[2 * i] && end - first == batch->spans[2 * i + 1];
-    }
-}
-
 static int add_part(struct validation *v, const struct elc_task_batch *batch) {
     struct elc_finetune_sums sums;
     int err = elc_finetune_evaluate(&sums, v->f->finetune, batch);
@@ -194,8 +180,7 @@ static int add_part(struct validation *v, const struct elc_task_batch *batch) {
             return add_spans(v, batch, logits);
         add_classes(v, batch, logits);
         return 0;
-    case ELC_TASK_QA:
-        add_answers(v, batch, logits);
+    case ELC_TASK_QA: /* window by window, in read_answers */
         return 0;
     }
     return 0;
@@ -210,6 +195,14 @@ static int evaluate(struct validation *v) {
         err = add_part(v, &batches->parts[i]);
     elc_task_batches_clear(batches);
     return err;
+}
+
+/* A window of a question's context by itself: its record says where its tokens are. */
+static int evaluate_window(struct validation *v, const struct elc_record *record) {
+    const size_t n = v->f->valid_batches.labelled.n;
+    int err = evaluate(v);
+    return err ? err
+               : answer_sums_add(&v->answers, v->f, record, elc_finetune_logits(v->f->finetune), n);
 }
 
 /* Labels that were not seen in training are here only if they are to be passed over. */
@@ -231,7 +224,9 @@ static int read_stream(struct validation *v) {
             err = 0;
         else if (!err)
             err = elc_task_batches_add(batches, &f->labelling);
-        if (!err && batches->n_texts == VALID_TEXTS)
+        if (!err && f->job->task == ELC_TASK_QA)
+            err = evaluate_window(v, record);
+        else if (!err && batches->n_texts == VALID_TEXTS)
             err = evaluate(v);
     }
     return err ? err : evaluate(v);
@@ -288,9 +283,12 @@ static int report_tags(struct validation *v, json_t *line) {
 }
 
 static int report_answers(struct validation *v, json_t *line) {
-    const struct elc_named accuracy = {"accuracy",
-                                       elc_ratio((double)v->n_exact, (double)v->sums.n_items)};
-    return elc_metrics_add(line, "valid_", &accuracy, 1);
+    const double n = (double)v->answers.n_texts;
+    const struct elc_named values[] = {
+        {"f1", elc_ratio(v->answers.f1, n)},
+        {"exact", elc_ratio(v->answers.exact, n)},
+    };
+    return elc_metrics_add(line, "valid_", values, sizeof values / sizeof *values);
 }
 
 static int report(struct validation *v, json_t *line) {
@@ -327,5 +325,6 @@ int elc_finetune_validate(void *self, json_t *line) {
     elc_buffer_free(&v.tags);
     elc_buffer_free(&v.text_gold);
     elc_buffer_free(&v.text_predicted);
+    answer_sums_free(&v.answers);
     return err;
 }

@@ -317,7 +317,7 @@ static int read_target(struct elc_labelled *labelled, const struct elc_record *r
     case ELC_TASK_CLASSIFY:
         if (wants_one(label))
             return ELC_EFORMAT;
-        return read_class(labelled, &labelled->target.class, label, labelling);
+        return read_class(labelled, &labelled->target.label, label, labelling);
     case ELC_TASK_TAG:
         return read_tags(labelled, record, label, labelling);
     default:

@@ -78,7 +78,7 @@ static void make_batches(struct setting *s) {
         for (size_t i = 0; i < LABELS; i++)
             values[i] = s->task == ELC_TASK_SET ? (float)elc_random_below(&random, 2)
                                                 : (float)elc_random_unit(&random);
-        target.class = (uint32_t)elc_random_below(&random, LABELS);
+        target.label = (uint32_t)elc_random_below(&random, LABELS);
         target.start = (uint32_t)elc_random_below(&random, n);
         target.end = target.start + (uint32_t)elc_random_below(&random, n - target.start);
         target.impossible = text == 3;

@@ -84,7 +84,7 @@ static void read_texts(struct golden *g) {
         if (g->task == ELC_TASK_TAG)
             target_words(&target, words, labels, g, &in, at, n, &word);
         else if (in.classes)
-            target.class = (uint32_t)in.classes[text];
+            target.label = (uint32_t)in.classes[text];
         if (in.values)
             target.values = in.values + text * g->config.num_labels;
         if (in.spans) {
@@ -206,7 +206,7 @@ static void targets_that_do_not_exist(void **state) {
     static const uint32_t ids[] = {2, 7, 8, 3}, ascending[] = {1, 2}, again[] = {1, 1};
     static const uint32_t beyond[] = {1, 4}, labels[] = {0, 2};
     struct elc_task_batch batch = {0};
-    struct elc_target target = {.class = 3};
+    struct elc_target target = {.label = 3};
     assert_int_equal(elc_task_batch_add(&batch, ELC_TASK_CLASSIFY, 3, ids, NULL, 4, &target, 0),
                      ELC_EMISMATCH);
     target = (struct elc_target){.n_words = 2, .words = again, .labels = labels};

@@ -1,0 +1,225 @@
+/* Task qa: the answer to a question, out of all windows of its context. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "electra/items.h"
+#include "score.h"
+
+/* Tokens of windows that go through the network at a time. */
+enum { FORWARD_TOKENS = 2048 };
+
+/* ---- windows ---- */
+
+static int read(struct elc_score_text *text, const struct elc_score_limits *limits) {
+    (void)limits;
+    size_t len = 0;
+    text->best = NULL;
+    text->pair_start = 0;
+    if (!text->pair || !text->offsets || !text->types)
+        return elc_fail(ELC_EFORMAT, "there is no question with a context (electra-tokenize "
+                                     "--squad, without --no-text)");
+    int got = elc_record_bin(text->record, "best", &text->best, &len);
+    if (got > 0 && len != text->n)
+        return elc_fail(ELC_EFORMAT, "key 'best' has %zu numbers for %zu tokens", len, text->n);
+    if (got >= 0)
+        got = elc_record_uint(text->record, "pair_start", &text->pair_start);
+    return got < 0 ? got : 0;
+}
+
+/* The texts in parts, each as large as memory should be. */
+static int forward(struct elc_score_pass *pass) {
+    const struct elc_batch *texts = &pass->texts;
+    pass->numbers.len = 0;
+    for (size_t first = 0, end; first < texts->n_sequences; first = end) {
+        elc_batch_clear(&pass->variants);
+        pass->rows.len = 0;
+        for (end = first; end < texts->n_sequences; end++) {
+            const size_t at = texts->starts[end], n = texts->starts[end + 1] - at;
+            if (end > first && pass->variants.n_tokens + n > FORWARD_TOKENS)
+                break;
+            int err = elc_batch_add(&pass->variants, texts->ids + at, texts->types + at, n, 0);
+            for (uint32_t i = 0; !err && i < n; i++) {
+                const uint32_t row = (uint32_t)(at - texts->starts[first]) + i;
+                err = elc_buffer_append(&pass->rows, &row, sizeof row);
+            }
+            if (err)
+                return err;
+        }
+        const elc_float *logits;
+        int err = elc_head_outputs(&logits, &pass->head, &pass->workspace, &pass->scorer->weights,
+                                   &pass->variants, (const uint32_t *)(const void *)pass->rows.data,
+                                   pass->variants.n_tokens);
+        if (!err)
+            err = elc_buffer_append(&pass->numbers, logits,
+                                    2 * pass->variants.n_tokens * sizeof *logits);
+        if (err)
+            return err;
+    }
+    pass->outputs = (const elc_float *)(const void *)pass->numbers.data;
+    return 0;
+}
+
+/* Called for each window of a text, in order. */
+static int compute(struct elc_score_result *result, const struct elc_score_pass *pass,
+                   const struct elc_score_text *text, const struct elc_score_place *place) {
+    const struct elc_score_options *options = &pass->scorer->options;
+    struct elc_answers *answers = &result->answers;
+    if (text->window == 1) {
+        answers->n_best = options->n_best;
+        answers->max_tokens = options->max_answer;
+        elc_answers_begin(answers);
+    }
+    const struct elc_answer_window window = {
+        .logits = pass->outputs + 2 * place->token,
+        .n = text->n,
+        .types = text->types,
+        .offsets = text->offsets,
+        .best = text->best,
+        .context_start = text->pair_start,
+    };
+    int err = elc_answers_context(answers, text->pair, text->pair_len, text->pair_start);
+    if (!err)
+        err = elc_answers_add(answers, &window);
+    if (!err && text->window == text->n_windows)
+        elc_answers_finish(answers, !options->always_answer);
+    return err;
+}
+
+/* ---- what is answered ---- */
+
+struct reply {
+    const char *text;
+    size_t len;
+    uint64_t start, end;
+    double score;
+};
+
+static struct reply reply_of(const struct elc_score_result *result,
+                             const struct elc_answer *answer) {
+    const char *context = (const char *)result->answers.context.data;
+    return (struct reply){context + answer->start, (size_t)(answer->end - answer->start),
+                          answer->start, answer->end, answer->p};
+}
+
+/* The best answer, or that there is none. */
+static struct reply decide(const struct elc_score_result *result,
+                           const struct elc_score_options *options) {
+    const struct elc_answers *answers = &result->answers;
+    const bool none = elc_answers_count(answers) == 0;
+    if (none ||
+        (!options->always_answer && elc_answers_null_odds(answers) > options->null_threshold))
+        return (struct reply){.text = "", .score = answers->null_p};
+    return reply_of(result, elc_answers_list(answers));
+}
+
+/* ---- TSV ---- */
+
+static int names(struct elc_buffer *out, const struct elc_scorer *scorer) {
+    (void)scorer;
+    return elc_buffer_printf(out, "id\tanswer\tstart\tend\tscore\n");
+}
+
+static int tsv(struct elc_buffer *out, const struct elc_scorer *scorer,
+               const struct elc_score_text *text, const struct elc_score_result *result) {
+    const struct reply reply = decide(result, &scorer->options);
+    int err = elc_tsv_id(out, text->record);
+    if (!err)
+        err = elc_buffer_append(out, "\t", 1);
+    if (!err)
+        err = elc_tsv_text(out, reply.text, reply.len);
+    return err ? err
+               : elc_buffer_printf(out, "\t%llu\t%llu\t%.6g\n", (unsigned long long)reply.start,
+                                   (unsigned long long)reply.end, reply.score);
+}
+
+/* ---- JSON Lines ---- */
+
+static bool json_reply(json_t *object, const char *key, const struct reply *reply) {
+    return elc_score_json_set(object, key, elc_score_json_text(reply->text, reply->len)) &&
+           elc_score_json_set(object, "start", json_integer((json_int_t)reply->start)) &&
+           elc_score_json_set(object, "end", json_integer((json_int_t)reply->end)) &&
+           elc_score_json_set(object, "score", elc_score_json_number(reply->score));
+}
+
+static bool json(json_t *object, const struct elc_scorer *scorer, const struct elc_score_text *text,
+                 const struct elc_score_result *result) {
+    (void)text;
+    const struct elc_answers *answers = &result->answers;
+    const struct reply reply = decide(result, &scorer->options);
+    json_t *list = json_array();
+    bool good = json_reply(object, "answer", &reply);
+    if (good && !scorer->options.always_answer)
+        good = elc_score_json_set(object, "null_odds",
+                                  elc_score_json_number(elc_answers_null_odds(answers)));
+    good = elc_score_json_set(object, "answers", list) && good;
+    for (size_t i = 0; good && i < elc_answers_count(answers); i++) {
+        const struct reply other = reply_of(result, &elc_answers_list(answers)[i]);
+        json_t *item = json_object();
+        good = item && json_reply(item, "text", &other);
+        if (json_array_append_new(list, item) != 0)
+            good = false;
+    }
+    return good;
+}
+
+/* ---- records ---- */
+
+static int record_reply(struct elc_builder *builder, const struct reply *reply) {
+    int err = elc_builder_element_map(builder, 4);
+    if (!err)
+        err = elc_builder_element_str(builder, "text", 4);
+    if (!err)
+        err = elc_builder_element_str(builder, reply->text, reply->len);
+    if (!err)
+        err = elc_builder_element_str(builder, "start", 5);
+    if (!err)
+        err = elc_builder_element_uint(builder, reply->start);
+    if (!err)
+        err = elc_builder_element_str(builder, "end", 3);
+    if (!err)
+        err = elc_builder_element_uint(builder, reply->end);
+    if (!err)
+        err = elc_builder_element_str(builder, "score", 5);
+    return err ? err : elc_builder_element_double(builder, reply->score);
+}
+
+static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
+                  const struct elc_score_text *text, const struct elc_score_result *result) {
+    (void)text;
+    const struct elc_answers *answers = &result->answers;
+    const struct reply reply = decide(result, &scorer->options);
+    int err = elc_builder_str(builder, "predicted", reply.text, reply.len);
+    if (!err)
+        err = elc_builder_uint(builder, "start", reply.start);
+    if (!err)
+        err = elc_builder_uint(builder, "end", reply.end);
+    if (!err)
+        err = elc_builder_double(builder, "score", reply.score);
+    if (!err && !scorer->options.always_answer)
+        err = elc_builder_double(builder, "null_odds", elc_answers_null_odds(answers));
+    if (!err)
+        err = elc_builder_array(builder, "nbest", elc_answers_count(answers));
+    for (size_t i = 0; !err && i < elc_answers_count(answers); i++) {
+        const struct reply other = reply_of(result, &elc_answers_list(answers)[i]);
+        err = record_reply(builder, &other);
+    }
+    return err;
+}
+
+static const char *const keys[] = {"predicted", "start", "end", "score",
+                                   "null_odds", "nbest", NULL};
+
+const struct elc_score_entry elc_score_qa = {
+    .name = "qa",
+    .architecture = ELC_QUESTION_ANSWERER,
+    .gold = "answers",
+    .keys = keys,
+    .windows = true,
+    .read = read,
+    .forward = forward,
+    .compute = compute,
+    .names = names,
+    .tsv = tsv,
+    .json = json,
+    .record = record,
+};
