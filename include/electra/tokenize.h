@@ -58,7 +58,8 @@ void elc_tokenizer_options_free(struct elc_tokenizer_options *options);
  * it, then elc_encoding_free. */
 struct elc_encoding {
     uint32_t *ids;
-    uint32_t *starts; /* byte range of each token in the original text, half-open */
+    uint32_t *starts; /* byte range of each token in the original text, half-open; neither
+                       * ever decreases from a token to the next */
     uint32_t *ends;
     uint32_t *words; /* number of the pre-token it belongs to */
     size_t n;

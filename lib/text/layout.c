@@ -88,17 +88,11 @@ struct slice {
 /* From the part's first token, or the text's beginning if that is the text's first, to the end of
  * its last. */
 static struct slice slice_of(const struct elc_layout_part *part) {
-    struct slice slice = {0, 0};
+    const struct elc_encoding *encoding = part->encoding;
     if (part->n == 0)
-        return slice;
-    const uint32_t *starts = part->encoding->starts + part->first;
-    const uint32_t *ends = part->encoding->ends + part->first;
-    slice.start = part->first > 0 ? starts[0] : 0;
-    for (size_t i = 0; i < part->n; i++) {
-        slice.end = ends[i] > slice.end ? ends[i] : slice.end;
-        slice.start = starts[i] < slice.start ? starts[i] : slice.start;
-    }
-    return slice;
+        return (struct slice){0, 0};
+    return (struct slice){part->first > 0 ? encoding->starts[part->first] : 0,
+                          encoding->ends[part->first + part->n - 1]};
 }
 
 static uint32_t *put_ranges(uint32_t *to, const struct elc_layout_part *part, uint32_t start) {
