@@ -8,6 +8,7 @@
 
 #include "electra/error.h"
 #include "electra/memory.h"
+#include "electra/stream.h"
 #include "electra/tensor.h"
 
 #ifdef __cplusplus
@@ -72,6 +73,11 @@ struct elc_config {
     const char *const *labels; /* [num_labels] names (id2label), borrowed; NULL: LABEL_0, … */
     enum elc_problem problem_type;
     double classifier_dropout; /* below 0: null, which is hidden_dropout_prob */
+
+    /* What made the network, oldest first, as in a stream's header: written into config.json where
+     * it is known, never read from there. Borrowed. */
+    const struct elc_history_entry *history; /* [n_history] */
+    size_t n_history;
 };
 
 /* The defaults of transformers' ElectraConfig (= the small discriminator): of missing keys. */

@@ -11,6 +11,7 @@
 #include "electra/json_text.h"
 #include "electra/staging.h"
 #include "electra/stream.h"
+#include "electra/version.h"
 #include "settings.h"
 
 /* What must be alike in all of them, but the weights. */
@@ -173,6 +174,19 @@ static int copy_file(const char *directory, const struct model *first, const cha
     return err;
 }
 
+/* Appends what is being done here to what a configuration says of the first model's making. */
+static int add_to_history(json_t *config) {
+    json_t *history = json_object_get(config, "history");
+    json_t *entry = json_pack("{s:s, s:s, s:[s]}", "program", "electra-model", "version",
+                              ELC_VERSION, "args", "average");
+    if (!entry)
+        return elc_fail_memory(0);
+    if (json_is_array(history))
+        return json_array_append_new(history, entry) == 0 ? 0 : elc_fail_memory(0);
+    history = json_pack("[o]", entry);
+    return json_object_set_new(config, "history", history) == 0 ? 0 : elc_fail_memory(0);
+}
+
 /* After elc_network_save, which knows only the shapes: the first one's whole configuration, with
  * its labels and whatever else; its number type alone is no longer true. */
 static int copy_config(const char *directory, const struct model *first) {
@@ -184,6 +198,9 @@ static int copy_config(const char *directory, const struct model *first) {
     if (!err && !(config = elc_json_object((const char *)map.data, map.len, from)))
         err = ELC_EFORMAT;
     struct elc_buffer text = {0};
+    if (!err) {
+        err = add_to_history(config);
+    }
     if (!err) {
         (void)json_object_del(config, "torch_dtype");
         (void)json_object_del(config, "dtype");

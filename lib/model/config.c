@@ -265,6 +265,31 @@ static bool add_head(json_t *object, const struct elc_config *config) {
     return !elc_architecture_has_labels(config->architecture) || add_labels(object, config);
 }
 
+/* An entry as in a stream's header. NULL: out of memory. */
+static json_t *format_entry(const struct elc_history_entry *entry) {
+    json_t *args = json_array();
+    for (size_t i = 0; args && i < entry->n_args; i++)
+        if (json_array_append_new(args, json_string(entry->args[i])) != 0) {
+            json_decref(args);
+            args = NULL;
+        }
+    return args ? json_pack("{s:s, s:s, s:o}", "program", entry->program, "version", entry->version,
+                            "args", args)
+                : NULL;
+}
+
+/* False: out of memory. */
+static bool add_history(json_t *object, const struct elc_config *config) {
+    json_t *history = json_array();
+    bool good = history != NULL;
+    for (size_t i = 0; good && i < config->n_history; i++)
+        good = json_array_append_new(history, format_entry(&config->history[i])) == 0;
+    if (good && config->n_history > 0)
+        return json_object_set_new(object, "history", history) == 0;
+    json_decref(history);
+    return good;
+}
+
 /* What transformers writes beside the settings, so that it needs no guessing. */
 static json_t *format_object(const struct elc_config *config) {
     json_t *object = json_pack("{s:[s], s:s, s:s, s:b}", "architectures",
@@ -277,7 +302,7 @@ static json_t *format_object(const struct elc_config *config) {
             return NULL;
         }
     }
-    if (object && !add_head(object, config)) {
+    if (object && !(add_head(object, config) && add_history(object, config))) {
         json_decref(object);
         return NULL;
     }

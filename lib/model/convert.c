@@ -1,14 +1,16 @@
 /* From a foreign checkpoint to a model directory. */
 #include "electra/convert.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "electra/directory.h"
 #include "electra/staging.h"
+#include "electra/version.h"
 #include "foreign.h"
 #include "load.h"
 
@@ -30,6 +32,7 @@ struct work {
     bool *used; /* for each tensor: by a network that has been written */
     struct elc_vocab *vocab;
     bool strip_accents;
+    char hash[33]; /* XXH3-128 of the bytes of the files read */
 };
 
 static int note(struct elc_buffer *names, const char *name) {
@@ -174,6 +177,43 @@ static int check_tied(struct work *work, const struct elc_config *config) {
     return 0;
 }
 
+/* ---- history ---- */
+
+static void hash_files(struct work *work) {
+    const struct elc_foreign *foreign = &work->foreign;
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        return; /* a history without it */
+    XXH3_128bits_reset(state);
+    for (size_t i = 0; i < foreign->n_maps; i++)
+        XXH3_128bits_update(state, foreign->maps[i].data, foreign->maps[i].len);
+    const XXH128_hash_t hash = XXH3_128bits_digest(state);
+    snprintf(work->hash, sizeof work->hash, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    XXH3_freeState(state);
+}
+
+/* The configuration as it is written: with what made it. */
+static int save_network(struct work *work, const struct elc_config *config, const char *directory,
+                        const struct elc_table *table, const elc_float *values) {
+    static char *const networks[] = {
+        [ELC_CONVERT_DISCRIMINATOR] = "discriminator", [ELC_CONVERT_GENERATOR] = "generator"};
+    char *args[6] = {"convert", (char *)elc_convert_format_name(work->foreign.format), work->hash};
+    struct elc_history_entry entry = {"electra-model", ELC_VERSION, args, 3};
+    struct elc_config made = *config;
+    if (work->options->networks != ELC_CONVERT_ALL) {
+        args[entry.n_args++] = "--network";
+        args[entry.n_args++] = networks[work->options->networks];
+    }
+    if (work->options->encoder)
+        args[entry.n_args++] = "--encoder";
+    made.history = &entry;
+    made.n_history = 1;
+    return elc_network_save(directory, &made, table, values, NULL, NULL, work->vocab,
+                            work->conversion->cased, work->strip_accents,
+                            config->max_position_embeddings);
+}
+
 /* ---- a network ---- */
 
 static int take_tensors(struct work *work, const struct elc_config *config,
@@ -200,9 +240,7 @@ static int write_network(struct work *work, const struct elc_config *config,
     if (!err)
         err = check_vocab(work, config);
     if (!err)
-        err = elc_network_save(directory, config, &table, values, NULL, NULL, work->vocab,
-                               work->conversion->cased, work->strip_accents,
-                               config->max_position_embeddings);
+        err = save_network(work, config, directory, &table, values);
     free(values);
     elc_table_free(&table);
     return err;
@@ -283,6 +321,7 @@ static int convert(struct work *work, const char *output, const char *source) {
     if (err)
         return err;
     work->conversion->format = work->foreign.format;
+    hash_files(work);
     work->used = calloc(work->foreign.n_tensors + 1, sizeof *work->used);
     err = work->used ? read_text(work) : elc_fail_memory(work->foreign.n_tensors);
     if (!err)

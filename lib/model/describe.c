@@ -81,6 +81,29 @@ static void add_labels(struct description *to, const json_t *config) {
         to->err = elc_fail(ELC_EFORMAT, "'id2label' does not name each class by a word");
 }
 
+/* What made the model, oldest first: entries as in a stream's header. */
+static void add_history(struct description *to, const json_t *config) {
+    const json_t *history = json_object_get(config, "history");
+    json_t *entries = json_array();
+    for (size_t i = 0; i < json_array_size(history); i++) {
+        const json_t *entry = json_array_get(history, i);
+        const char *program = json_string_value(json_object_get(entry, "program"));
+        const char *version = json_string_value(json_object_get(entry, "version"));
+        json_t *args = json_object_get(entry, "args");
+        bool good = program && version && json_is_array(args);
+        for (size_t k = 0; good && k < json_array_size(args); k++)
+            good = json_is_string(json_array_get(args, k));
+        if (good)
+            append(
+                to, entries,
+                json_pack("{s:s, s:s, s:O}", "program", program, "version", version, "args", args));
+    }
+    if (json_array_size(entries) > 0)
+        add(to, "history", entries);
+    else
+        json_decref(entries);
+}
+
 /* What the outputs of a fine-tuned network are. */
 static void add_head(struct description *to, const struct elc_config *config, const json_t *json) {
     const json_t *problem = json_object_get(json, "problem_type");
@@ -110,6 +133,7 @@ static void add_config(struct description *to, struct elc_config *config, const 
         add_settings(to, config);
         add_head(to, config, json);
         add_labels(to, json);
+        add_history(to, json);
         if (to->err)
             to->err = elc_context(to->err, "%s", path);
     }

@@ -37,12 +37,26 @@ GOLDEN=$ROOT/tests/golden/convert
     electra-model info a | grep -q '^num_attention_heads	1$'
     electra-model convert --network discriminator --config "$GOLDEN/discriminator/config.json" \
         -o b "$GOLDEN/tensorflow/electra"
-    diff <(electra-model info b | grep -v '^model\|^hash') \
+    diff <(electra-model info b | grep -v '^model\|^hash\|^history') \
         <(electra-model info "$GOLDEN/discriminator" | grep -v '^model\|^hash')
     status_is 2 electra-model convert --config "$GOLDEN/discriminator/config.json" -o c \
         "$GOLDEN/tensorflow/electra"
     [[ $stderr == *"cannot be that of two networks"* ]]
     [ ! -e c ]
+}
+
+@test "the history says what was converted" {
+    local version hash
+    version=$(electra-model --version | sed -n '1s/.* //p')
+    electra-model convert --encoder -o new "$GOLDEN/discriminator/legacy.bin"
+    electra-model info new >info
+    hash=$(grep ^history info | cut -d , -f 3)
+    [ "${#hash}" = 32 ]
+    [ "$(grep ^history info)" = "history	electra-model	$version	convert,PyTorch,$hash,--encoder" ]
+    cp "$GOLDEN/discriminator/legacy.bin" elsewhere.bin
+    electra-model convert --encoder --config "$GOLDEN/discriminator/config.json" \
+        --vocab "$GOLDEN/discriminator/vocab.txt" -o again elsewhere.bin
+    cmp new/config.json again/config.json
 }
 
 @test "labels go with a classifier" {

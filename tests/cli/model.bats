@@ -24,6 +24,10 @@ value() {
     awk -F '\t' -v key="$1" '$1 == key { print $2 }' "$2"
 }
 
+version() {
+    electra-model --version | sed -n '1s/.* //p'
+}
+
 @test "info of a network: a key and a value on each line" {
     electra-model info "$RUN/discriminator" >info
     [ "$(head -n 1 info)" = "model	$RUN/discriminator" ]
@@ -163,9 +167,14 @@ value() {
 @test "average: a model that tokenizes and scores, with the files of the first" {
     electra-model average -o averaged "$RUN"/checkpoint-*
     [ "$(ls averaged)" = "$(ls "$RUN/discriminator")" ]
-    for file in config.json tokenizer_config.json vocab.txt; do
+    for file in tokenizer_config.json vocab.txt; do
         cmp averaged/$file "$RUN/discriminator/$file"
     done
+    # The configuration has one thing more to tell.
+    electra-model info averaged >info
+    [ "$(grep ^history info | tail -n 1)" = "history	electra-model	$(version)	average" ]
+    diff <(grep -v '^model\|^hash\|^history\|^file' info) \
+        <(electra-model info "$RUN/discriminator" | grep -v '^model\|^hash\|^history\|^file')
     run ! cmp -s averaged/model.safetensors "$RUN/discriminator/model.safetensors"
     head -n 3 "$CORPUS" | electra-tokenize -m averaged | electra-score -m averaged >scores
     [ "$(wc -l <scores)" = 3 ]
