@@ -79,6 +79,7 @@ static int score(struct tool *tool, struct elc_scorer *scorer, const struct opti
             .header = add_history,
             .rejected = warn_rejected,
             .progress = show_progress,
+            .profiles = tool_profiles(tool),
         };
         err = elc_scorer_run(scorer, &run);
         if (!err)
@@ -134,6 +135,7 @@ int main(int argc, char **argv) {
         .purpose = "Score texts of a tokens stream by a model, one result for each, in order.",
         .options = table,
         .has_threads = true,
+        .has_profile = true,
         .has_keep_going = true,
         .has_flush = true,
         .has_history = true,

@@ -73,6 +73,7 @@ struct elc_score_run {
     int (*header)(void *context, struct elc_header *header);
     void (*rejected)(void *context, const char *message);
     void (*progress)(void *context, const struct elc_score_run *run);
+    struct elc_profile *profiles; /* [n_threads], to be added to; NULL: nothing is counted */
     uint64_t n_records, n_tokens, n_rejected; /* counted by the run */
 };
 /* Reads to the end and writes every result; results are flushed as soon as they are there. Fails

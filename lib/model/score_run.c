@@ -429,6 +429,8 @@ int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
     };
     struct job *jobs = calloc(n_jobs, sizeof *jobs);
     int err = line.workers && jobs ? 0 : elc_fail_memory(n_jobs * sizeof *jobs);
+    for (size_t i = 0; !err && run->profiles && i < n_workers; i++)
+        line.workers[i].pass.workspace.profile = &run->profiles[i];
     if (!err) {
         const struct elc_pipeline pipeline = {
             .read = read_job,
