@@ -89,8 +89,16 @@ static const char *find_gold(const struct elc_scorer *scorer, const struct elc_r
     return elc_record_find(record, "label") ? "label" : NULL;
 }
 
-/* object.gold = object[key], which goes. */
-static bool rename_gold(json_t *object, const char *key) {
+/* Is it a question that is known to have no answer? */
+static bool is_impossible(const struct elc_record *record) {
+    const struct elc_field *impossible = elc_record_find(record, "impossible");
+    return impossible && impossible->type == ELC_BOOL && impossible->as.boolean;
+}
+
+/* object.gold = object[key], which goes; or no answers, where it is known that there are none. */
+static bool set_gold(json_t *object, const char *key, const struct elc_record *record) {
+    if (!key)
+        return !is_impossible(record) || elc_score_json_set(object, "gold", json_array());
     return json_object_set(object, "gold", json_object_get(object, key)) == 0 &&
            json_object_del(object, key) == 0;
 }
@@ -116,7 +124,7 @@ static json_t *json_head(const struct elc_scorer *scorer, const struct elc_recor
         err = elc_json_from_record(&line, &head, &(struct elc_json_options){.id_width = id_width});
     if (!err) {
         object = json_loadb((const char *)line.data, line.len, 0, NULL);
-        if (!object || (gold && !rename_gold(object, gold))) {
+        if (!object || !set_gold(object, gold, record)) {
             elc_fail_memory(0);
             json_decref(object);
             object = NULL;

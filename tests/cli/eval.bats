@@ -495,3 +495,25 @@ JSON
         tokenize --jsonl --text text --label label > sets.els
     agrees classify sets.els f1_micro f1_macro accuracy -- --multi-label
 }
+
+@test "answers of a model, to questions that have one and to others, in both formats" {
+    cat > tiny.json << 'JSON'
+{"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+ "intermediate_size": 32, "train_batch_size": 4, "max_position_embeddings": 64,
+ "max_seq_length": 64}
+JSON
+    electra-vocab -q --size 500 "$CORPUS" > words.txt
+    cat > squad.json << 'JSON'
+{"data": [{"paragraphs": [{"context": "The cat sat on the mat. The dog ran over the red hill.", "qas": [
+ {"id": "a", "question": "Who sat?", "answers": [{"text": "The cat", "answer_start": 0}]},
+ {"id": "b", "question": "Where?", "answers": [{"text": "hill", "answer_start": 49}]},
+ {"id": "c", "question": "Which bird?", "answers": [], "is_impossible": true}]}]}]}
+JSON
+    tokenize --squad squad.json > squad.els
+    electra-train qa -q --config tiny.json --vocab words.txt --epochs 2 -o model squad.els > /dev/null
+    electra-score -q -m model --format stream squad.els | electra-eval --format json > of-stream
+    electra-score -q -m model --format jsonl squad.els |
+        electra-eval --from jsonl --format json | sed 's/_thresh":[^,}]*/_thresh":/g' |
+        diff - <(sed 's/_thresh":[^,}]*/_thresh":/g' of-stream)
+    grep -q '"texts":3,.*"HasAns_f1":.*"NoAns_f1":.*"best_f1_thresh":' of-stream
+}
