@@ -11,9 +11,9 @@
  *               counting: no token can cover them
  *   size        is never exceeded; it is an error if the alphabet alone does not fit
  *
- * Order of the result: [PAD] [UNK] [CLS] [SEP] [MASK]; [unused0] … for `reserve`; the alphabet
- * bare, then, of those seen inside words, with "##", each by code point; then what was merged, in
- * order.
+ * Order of the result: [PAD] [UNK] [CLS] [SEP] [MASK], at the ids asked for; [unused0] … in the
+ * places between them and then until there are `reserve`; the alphabet bare, then, of those seen
+ * inside words, with "##", each by code point; then what was merged, in order.
  */
 #ifndef ELECTRA_LEARN_H
 #define ELECTRA_LEARN_H
@@ -23,10 +23,13 @@
 
 #include "electra/error.h"
 #include "electra/memory.h"
+#include "electra/vocab.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum { ELC_N_SPECIALS = 5 };
 
 /* How often each word occurs. */
 struct elc_word_counts;
@@ -39,17 +42,29 @@ int elc_word_counts_add(struct elc_word_counts *counts, const char *word, size_t
 int elc_word_counts_merge(struct elc_word_counts *counts,
                           const struct elc_word_counts *more) ELC_MUST_CHECK;
 size_t elc_word_counts_distinct(const struct elc_word_counts *counts);
+/* From now on the `n`-th distinct word is the last: another one is ELC_ELIMIT. */
+void elc_word_counts_limit(struct elc_word_counts *counts, uint64_t n);
 
 struct elc_learn_options {
     uint64_t size;           /* tokens of the vocabulary, specials and reserve included */
     uint64_t min_frequency;  /* of a pair to be merged; at least 1 */
     uint64_t limit_alphabet; /* characters */
-    uint64_t reserve;        /* [unusedK] tokens */
+    uint64_t reserve;        /* [unusedK] tokens; or more, if the special tokens' ids leave room */
+    uint32_t special_ids[ELC_N_SPECIALS]; /* of [PAD] [UNK] [CLS] [SEP] [MASK]; all 0: 0 to 4 */
 };
 /* Appends the vocabulary to `lines`, a token and a LF each. The number of tokens, less than `size`
  * where the corpus has no more pairs; or a negative error. */
 long long elc_learn(struct elc_buffer *lines, const struct elc_word_counts *counts,
                     const struct elc_learn_options *options) ELC_MUST_CHECK;
+
+/* How well a vocabulary fits the words that were counted, each as often as it occurs. */
+struct elc_fit {
+    uint64_t words, tokens, unknown; /* an unknown word is one token */
+    uint64_t characters, covered;    /* covered: of words that are not unknown */
+    size_t distinct, unseen;         /* words; tokens of the vocabulary that none of them needs */
+};
+int elc_fit(struct elc_fit *fit, const struct elc_word_counts *counts,
+            const struct elc_vocab *vocab) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -303,12 +303,47 @@ static int merge_until(struct learner *learner, uint64_t n_tokens, uint64_t leas
 
 /* ---- the result ---- */
 
-enum { N_SPECIALS = 5 }; /* the first line of write_lines */
+/* The tokens that are not learned: the special ones at their ids, free places around them. */
+struct front {
+    uint32_t ids[ELC_N_SPECIALS];
+    uint64_t n; /* tokens of it */
+};
 
-static int write_lines(struct elc_buffer *lines, const struct strings *tokens, uint64_t reserve) {
-    int rc = elc_buffer_printf(lines, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
-    for (uint64_t i = 0; i < reserve && rc == 0; i++)
-        rc = elc_buffer_printf(lines, "[unused%" PRIu64 "]\n", i);
+static int plan_front(struct front *front, const struct elc_learn_options *options) {
+    uint32_t last = 0;
+    bool chosen = false;
+    for (uint32_t i = 0; i < ELC_N_SPECIALS; i++)
+        chosen = chosen || options->special_ids[i] > 0;
+    for (uint32_t i = 0; i < ELC_N_SPECIALS; i++) {
+        front->ids[i] = chosen ? options->special_ids[i] : i;
+        last = front->ids[i] > last ? front->ids[i] : last;
+        for (uint32_t k = 0; k < i; k++)
+            if (front->ids[k] == front->ids[i])
+                return elc_fail(ELC_EINVAL, "two special tokens cannot have the same id %" PRIu32,
+                                front->ids[i]);
+    }
+    uint64_t between = last + UINT64_C(1) - ELC_N_SPECIALS;
+    front->n = ELC_N_SPECIALS + (options->reserve > between ? options->reserve : between);
+    return 0;
+}
+
+static int write_front(struct elc_buffer *lines, const struct front *front) {
+    static const char *const names[ELC_N_SPECIALS] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    uint64_t n_unused = 0;
+    int rc = 0;
+    for (uint64_t id = 0; id < front->n && rc == 0; id++) {
+        int special = 0;
+        while (special < ELC_N_SPECIALS && front->ids[special] != id)
+            special++;
+        rc = special < ELC_N_SPECIALS
+                 ? elc_buffer_printf(lines, "%s\n", names[special])
+                 : elc_buffer_printf(lines, "[unused%" PRIu64 "]\n", n_unused++);
+    }
+    return rc;
+}
+
+static int write_tokens(struct elc_buffer *lines, const struct strings *tokens) {
+    int rc = 0;
     for (size_t i = 0; i < tokens->n && rc == 0; i++) {
         rc = elc_buffer_append(lines, tokens->items[i].text, tokens->items[i].len);
         if (rc == 0)
@@ -318,17 +353,17 @@ static int write_lines(struct elc_buffer *lines, const struct strings *tokens, u
 }
 
 static int learn(struct learner *learner, const struct elc_word_counts *counts,
-                 const struct elc_learn_options *options) {
+                 const struct elc_learn_options *options, uint64_t n_front) {
     int rc = spell_words(&learner->corpus, counts, options->limit_alphabet);
     if (rc < 0)
         return rc;
-    uint64_t needed = N_SPECIALS + options->reserve + learner->corpus.tokens.n;
+    uint64_t needed = n_front + learner->corpus.tokens.n;
     if (needed > options->size)
         return elc_fail(ELC_EINVAL,
                         "a vocabulary of %" PRIu64 " tokens has no room for the alphabet: %" PRIu64
                         " are needed; ask for more tokens or a smaller alphabet",
                         options->size, needed);
-    return merge_until(learner, options->size - N_SPECIALS - options->reserve,
+    return merge_until(learner, options->size - n_front,
                        options->min_frequency > 0 ? options->min_frequency : 1);
 }
 
@@ -337,11 +372,15 @@ long long elc_learn(struct elc_buffer *lines, const struct elc_word_counts *coun
     if (counts->words.n == 0)
         return elc_fail(ELC_EFORMAT, "no words to learn from (did the previous command fail?)");
     struct learner learner = {0};
-    int rc = learn(&learner, counts, options);
+    struct front front = {0};
+    int rc = plan_front(&front, options);
     if (rc == 0)
-        rc = write_lines(lines, &learner.corpus.tokens, options->reserve);
-    long long n =
-        rc < 0 ? rc : (long long)(N_SPECIALS + options->reserve + learner.corpus.tokens.n);
+        rc = learn(&learner, counts, options, front.n);
+    if (rc == 0)
+        rc = write_front(lines, &front);
+    if (rc == 0)
+        rc = write_tokens(lines, &learner.corpus.tokens);
+    long long n = rc < 0 ? rc : (long long)(front.n + learner.corpus.tokens.n);
     learner_free(&learner);
     return n;
 }

@@ -494,6 +494,24 @@ int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text
 
 /* ---- words for learning ---- */
 
+/* Short words of ASCII, for as long as there are any. */
+static int found_ascii(const struct elc_tokenizer *tokenizer, struct scratch *scratch,
+                       int (*found)(void *context, const char *bytes, size_t len), void *context) {
+    struct ascii_word words[BATCH_WORDS];
+    size_t n;
+    do {
+        n = read_ascii(&scratch->reader, !tokenizer->options.cased, scratch->cache, words);
+        for (size_t i = 0; i < n; i++) {
+            char bytes[ASCII_WORD_BYTES];
+            ascii_word_write(bytes, &words[i]);
+            int rc = found(context, bytes, words[i].len);
+            if (rc < 0)
+                return rc;
+        }
+    } while (n == BATCH_WORDS);
+    return 0;
+}
+
 int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
                         struct elc_encoding *encoding,
                         int (*found)(void *context, const char *bytes, size_t len), void *context) {
@@ -501,13 +519,17 @@ int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text,
     int rc = prepare(tokenizer, text, len, encoding, &scratch);
     if (rc < 0)
         return rc;
-    struct word *word = &scratch->word;
-    while ((rc = next_word(tokenizer, scratch)) > 0) {
-        if (word->special != ELC_NO_TOKEN || word->n_chars > tokenizer->options.word_chars)
-            continue;
-        rc = found(context, word_bytes(word), word->len);
-        if (rc < 0)
+    const struct word *word = &scratch->word;
+    while (rc == 0) {
+        if (!tokenizer->pattern && word_reader_is_between(&scratch->reader))
+            rc = found_ascii(tokenizer, scratch, found, context);
+        if (rc == 0)
+            rc = next_word(tokenizer, scratch);
+        if (rc <= 0)
             return rc;
+        rc = 0;
+        if (word->special == ELC_NO_TOKEN && word->n_chars <= tokenizer->options.word_chars)
+            rc = found(context, word_bytes(&scratch->word), word->len);
     }
     return rc;
 }

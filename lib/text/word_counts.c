@@ -1,6 +1,7 @@
 /* Counting words. */
 #include "word_counts.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 int elc_word_counts_new(struct elc_word_counts **counts) {
@@ -22,6 +23,11 @@ int elc_word_counts_add(struct elc_word_counts *counts, const char *word, size_t
     if (i < 0)
         return (int)i;
     if ((size_t)i == before) {
+        if (counts->limit > 0 && before >= counts->limit)
+            return elc_fail(ELC_ELIMIT,
+                            "more than %" PRIu64
+                            " distinct words: is this text? Give less of it, or --max-words",
+                            counts->limit);
         int rc = elc_grow(&counts->n, &counts->capacity, before + 1, sizeof *counts->n);
         if (rc < 0)
             return rc;
@@ -41,4 +47,8 @@ int elc_word_counts_merge(struct elc_word_counts *counts, const struct elc_word_
 
 size_t elc_word_counts_distinct(const struct elc_word_counts *counts) {
     return counts->words.n;
+}
+
+void elc_word_counts_limit(struct elc_word_counts *counts, uint64_t n) {
+    counts->limit = n;
 }

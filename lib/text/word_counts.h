@@ -10,6 +10,7 @@ struct elc_word_counts {
     struct strings words;
     uint64_t *n; /* of each */
     size_t capacity;
+    uint64_t limit; /* of distinct words; 0: none */
 };
 
 #endif

@@ -98,3 +98,36 @@ load helper
     run ls -d vocab.txt*
     [ "$output" = vocab.txt ]
 }
+
+@test "special tokens stand where they are asked to" {
+    electra-vocab --size 800 --special-ids 0,100,101,102,103 "$CORPUS" > vocab.txt
+    [ "$(wc -l < vocab.txt)" -eq 800 ]
+    [ "$(sed -n '1p;101,104p' vocab.txt | tr '\n' ' ')" = '[PAD] [UNK] [CLS] [SEP] [MASK] ' ]
+    [ "$(sed -n '2p;100p' vocab.txt | tr '\n' ' ')" = '[unused0] [unused98] ' ]
+    electra-vocab --size 800 --special-ids 4,3,2,1,0 --reserve 2 "$CORPUS" | head -n 7 | tr '\n' ' ' > front
+    [ "$(cat front)" = '[MASK] [SEP] [CLS] [UNK] [PAD] [unused0] [unused1] ' ]
+    [ "$(electra-vocab --size 800 --reserve 95 "$CORPUS" | sed -n 100p)" = '[unused94]' ]
+    for ids in 0,1,2,3 0,1,2,3,4,5 0,1,2,3,x 0,1,2,3,-4 '' 0,1,2,3,1048576; do
+        status_is 2 electra-vocab --special-ids "$ids" "$CORPUS"
+    done
+    status_is 1 electra-vocab --special-ids 0,1,2,3,3 "$CORPUS"
+    [ "$stderr" = "electra-vocab: two special tokens cannot have the same id 3" ]
+}
+
+@test "the summary says how well the vocabulary fits" {
+    printf 'ab ab ab ab cd é\n' > text
+    run --separate-stderr electra-vocab -v --size 14 --limit-alphabet 3 text
+    [[ $stderr == *"3 distinct words"* ]]
+    # cd and é are unknown, of 6 words; 8 of 11 letters are covered; every word is one token
+    [[ $stderr == *"72.727 % of the characters covered, 33.333 % unknown words, 1.000 tokens per word"* ]]
+}
+
+@test "too many distinct words end it, whatever the threads" {
+    seq 1000 > text
+    for j in 1 3; do
+        status_is 1 electra-vocab --max-words 999 -j $j -o vocab.txt text
+        [ "$stderr" = "electra-vocab: more than 999 distinct words: is this text? Give less of it, or --max-words" ]
+        [ ! -e vocab.txt ]
+        electra-vocab --max-words 1000 -j $j -q text > vocab
+    done
+}
