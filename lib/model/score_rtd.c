@@ -82,6 +82,7 @@ static json_t *json_token(const struct elc_scorer *scorer, const struct elc_scor
                           const struct elc_score_result *result, size_t i) {
     bool has_word = text->words && text->words[i] != UINT32_MAX;
     uint32_t start, end;
+    float p = (float)result->p[i]; /* as records have it, so that tokens rank alike in both */
     elc_score_text_range(text, i, &start, &end);
     json_t *object = json_object();
     if (!object ||
@@ -90,7 +91,7 @@ static json_t *json_token(const struct elc_scorer *scorer, const struct elc_scor
                             has_word ? json_integer(text->words[i]) : json_null()) ||
         !elc_score_json_set(object, "start", json_integer(start)) ||
         !elc_score_json_set(object, "end", json_integer(end)) ||
-        !elc_score_json_set(object, "p", elc_score_json_number(result->p[i]))) {
+        !elc_score_json_set(object, "p", elc_score_json_number((double)p))) {
         json_decref(object);
         return NULL;
     }
