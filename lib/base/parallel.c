@@ -44,16 +44,24 @@ static int failure_raise(struct failure *failure) {
     return code;
 }
 
-/* ---- parallel loops ---- */
+/* ---- parallel loops ----
+ *
+ * A step of training is a hundred loops of a tenth of a millisecond: a thread that waits for the
+ * next one, or for the others to end this one, first looks on for about that long before it sleeps,
+ * as waking takes longer. Where there are more threads than CPUs it sleeps at once. */
+
+enum { LOOKS = 2000 };
 
 struct elc_pool {
     pthread_mutex_t mutex;
     pthread_cond_t start, done;
     pthread_t *threads;
-    int n_threads;            /* the caller included */
-    unsigned long generation; /* of loops; a change starts the workers */
-    int n_running;
-    bool stop;
+    int n_threads; /* the caller included */
+    int looks;
+    /* Changed under the mutex, looked at without. */
+    atomic_ulong generation; /* of loops; a change starts the workers */
+    atomic_int n_running;
+    bool stop; /* its change is a generation, too */
     elc_work *work;
     void *context;
     size_t n_items;
@@ -79,25 +87,54 @@ static void take_items(struct elc_pool *pool, int number) {
     }
 }
 
+static void look_again(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Until there is a loop after number `seen`; false: there will be none. */
+static bool wait_for_loop(struct elc_pool *pool, unsigned long seen) {
+    for (int i = 0; i < pool->looks && atomic_load(&pool->generation) == seen; i++)
+        look_again();
+    if (atomic_load(&pool->generation) == seen) {
+        pthread_mutex_lock(&pool->mutex);
+        while (atomic_load(&pool->generation) == seen)
+            pthread_cond_wait(&pool->start, &pool->mutex);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+    return !pool->stop;
+}
+
+static void wait_for_others(struct elc_pool *pool) {
+    for (int i = 0; i < pool->looks && atomic_load(&pool->n_running) > 0; i++)
+        look_again();
+    pthread_mutex_lock(&pool->mutex);
+    while (atomic_load(&pool->n_running) > 0)
+        pthread_cond_wait(&pool->done, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+/* Lets the workers look at what was written before. */
+static void begin_loop(struct elc_pool *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->generation, 1);
+    pthread_cond_broadcast(&pool->start);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 static void *worker_main(void *argument) {
     struct worker worker = *(struct worker *)argument;
     free(argument);
     struct elc_pool *pool = worker.pool;
-    unsigned long seen = 0;
-    pthread_mutex_lock(&pool->mutex);
-    while (true) {
-        while (pool->generation == seen && !pool->stop)
-            pthread_cond_wait(&pool->start, &pool->mutex);
-        if (pool->stop)
-            break;
-        seen = pool->generation;
-        pthread_mutex_unlock(&pool->mutex);
+    for (unsigned long seen = 0; wait_for_loop(pool, seen); seen++) {
         take_items(pool, worker.number);
-        pthread_mutex_lock(&pool->mutex);
-        if (--pool->n_running == 0)
+        if (atomic_fetch_sub(&pool->n_running, 1) == 1) {
+            pthread_mutex_lock(&pool->mutex);
             pthread_cond_signal(&pool->done);
+            pthread_mutex_unlock(&pool->mutex);
+        }
     }
-    pthread_mutex_unlock(&pool->mutex);
     return NULL;
 }
 
@@ -121,6 +158,7 @@ int elc_pool_new(struct elc_pool **pool_out, int n_threads) {
     pthread_cond_init(&pool->start, NULL);
     pthread_cond_init(&pool->done, NULL);
     pool->n_threads = 1;
+    pool->looks = n_threads <= elc_allowed_cpus() ? LOOKS : 0;
     int err = 0;
     pool->threads = calloc((size_t)n_threads, sizeof *pool->threads);
     if (!pool->threads)
@@ -139,10 +177,8 @@ int elc_pool_new(struct elc_pool **pool_out, int n_threads) {
 void elc_pool_destroy(struct elc_pool *pool) {
     if (!pool)
         return;
-    pthread_mutex_lock(&pool->mutex);
     pool->stop = true;
-    pthread_cond_broadcast(&pool->start);
-    pthread_mutex_unlock(&pool->mutex);
+    begin_loop(pool);
     for (int i = 0; i + 1 < pool->n_threads; i++)
         pthread_join(pool->threads[i], NULL);
     pthread_cond_destroy(&pool->start);
@@ -177,20 +213,14 @@ static int serial_for(size_t n_items, elc_work *work, void *context) {
 int elc_parallel_for(struct elc_pool *pool, size_t n_items, elc_work *work, void *context) {
     if (elc_pool_threads(pool) == 1 || n_items < 2)
         return serial_for(n_items, work, context);
-    pthread_mutex_lock(&pool->mutex);
     pool->work = work;
     pool->context = context;
     pool->n_items = n_items;
     atomic_store(&pool->next_item, 0);
-    pool->n_running = pool->n_threads - 1;
-    pool->generation++;
-    pthread_cond_broadcast(&pool->start);
-    pthread_mutex_unlock(&pool->mutex);
+    atomic_store(&pool->n_running, pool->n_threads - 1);
+    begin_loop(pool);
     take_items(pool, 0);
-    pthread_mutex_lock(&pool->mutex);
-    while (pool->n_running > 0)
-        pthread_cond_wait(&pool->done, &pool->mutex);
-    pthread_mutex_unlock(&pool->mutex);
+    wait_for_others(pool);
     return failure_raise(&pool->failure);
 }
 
