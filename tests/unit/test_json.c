@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -342,12 +343,33 @@ static void test_render(void **state) {
     elc_buffer_free(&payload);
 }
 
+static void test_build(void **state) {
+    (void)state;
+    struct elc_builder builder = {0};
+    struct elc_buffer line = {0};
+    struct elc_record record;
+    size_t position = 0;
+    json_t *value = json_loads("[1,-2.5,\"x\",true,[]]", 0, NULL);
+    assert_int_equal(elc_builder_uint(&builder, "id", 1), 0);
+    assert_int_equal(elc_json_build(&builder, "label", value), 0);
+    assert_int_equal(elc_builder_finish(&builder), 0);
+    assert_int_equal(elc_record_next(&record, &builder.record, &position), 1);
+    assert_int_equal(elc_json_from_record(&line, &record, &options), 0);
+    assert_memory_equal(line.data, "{\"id\":1,\"label\":[1,-2.5,\"x\",true,[]]}\n", line.len);
+    json_decref(value);
+    value = json_loads("[[[[[[[[]]]]]]]]", 0, NULL);
+    assert_int_equal(elc_json_build(&builder, "deep", value), ELC_ELIMIT);
+    json_decref(value);
+    elc_buffer_free(&line);
+    elc_builder_free(&builder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins),  cmocka_unit_test(test_digits),
         cmocka_unit_test(test_tokens), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_header), cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_render),
+        cmocka_unit_test(test_render), cmocka_unit_test(test_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,10 +154,68 @@ static void what_is_not_text_is_refused_by_name(void **state) {
     elc_lines_destroy(lines);
 }
 
+/* The text of every chunk, "|" behind each. */
+static void check_chunks(const struct fixture *f, enum elc_lines_unit unit, const char *expected) {
+    struct elc_lines *lines;
+    struct elc_chunk chunk = {0};
+    struct elc_buffer found = {0};
+    assert_int_equal(elc_lines_new(&lines, f->paths, 2, true), 0);
+    elc_lines_set_unit(lines, unit);
+    int rc;
+    while ((rc = elc_lines_next(lines, &chunk)) > 0) {
+        assert_int_equal(elc_buffer_append(&found, chunk.text.data, chunk.text.len), 0);
+        assert_int_equal(elc_buffer_append(&found, "|", 1), 0);
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(elc_buffer_append(&found, "", 1), 0);
+    assert_string_equal((char *)found.data, expected);
+    elc_buffer_free(&found);
+    elc_buffer_free(&chunk.text);
+    elc_lines_destroy(lines);
+}
+
+static void chunks_hold_whole_paragraphs_or_operands(void **state) {
+    struct fixture *f = *state;
+    write_bytes(f->paths[0], "a\nb\n\t\r\nc\n\nd\ne", 13);
+    write_bytes(f->paths[1], "\nf\n", 3);
+    check_chunks(f, ELC_UNIT_PARAGRAPH, "a\nb\n\t\r\nc\n\n|d\ne|\n|f\n|");
+    check_chunks(f, ELC_UNIT_OPERAND, "a\nb\n\t\r\nc\n\nd\ne|\nf\n|");
+}
+
+/* Paragraphs of every length around the size of a read, in which blank lines may be torn. */
+static void long_paragraphs_are_whole(void **state) {
+    struct fixture *f = *state;
+    enum { READ = 256 * 1024, LENGTH = 3 * READ };
+    char *bytes = malloc(LENGTH);
+    for (size_t torn = READ - 4; torn < READ + 3; torn++) {
+        memset(bytes, 'x', LENGTH);
+        for (size_t i = 99; i < LENGTH; i += 100)
+            bytes[i] = '\n';
+        memcpy(bytes + torn, "\n \r\n", 4);
+        write_bytes(f->paths[0], bytes, LENGTH);
+        struct elc_lines *lines;
+        struct elc_chunk chunk = {0};
+        assert_int_equal(elc_lines_new(&lines, f->paths, 1, false), 0);
+        elc_lines_set_unit(lines, ELC_UNIT_PARAGRAPH);
+        assert_int_equal(elc_lines_next(lines, &chunk), 1);
+        assert_int_equal(chunk.text.len, torn + 4);
+        assert_int_equal(elc_lines_next(lines, &chunk), 1);
+        assert_int_equal(chunk.text.len, LENGTH - torn - 4);
+        assert_true(chunk.ends_operand);
+        assert_int_equal(elc_lines_next(lines, &chunk), 0);
+        elc_buffer_free(&chunk.text);
+        elc_lines_destroy(lines);
+    }
+    free(bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(operands_end_their_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_lines_and_many_lines_are_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(chunks_hold_whole_paragraphs_or_operands, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(long_paragraphs_are_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_text_is_refused_by_name, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

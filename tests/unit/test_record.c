@@ -49,6 +49,32 @@ static void test_bytes(void **state) {
     elc_builder_free(&builder);
 }
 
+static void test_containers(void **state) {
+    (void)state;
+    static const char expected[] = "\x83\xa2id\x01\xa4span\x92\x03\xcd\x01\0\xa7"
+                                   "answers\x91\x82\xa4text\xa1x\xa5start\0";
+    struct elc_builder builder = {0}, more = {0};
+    assert_int_equal(elc_builder_uint(&builder, "id", 1), 0);
+    assert_int_equal(elc_builder_array(&builder, "span", 2), 0);
+    assert_int_equal(elc_builder_element_uint(&builder, 3), 0);
+    assert_int_equal(elc_builder_element_uint(&builder, 256), 0);
+    assert_int_equal(elc_builder_array(&more, "answers", 1), 0);
+    assert_int_equal(elc_builder_element_map(&more, 2), 0);
+    assert_int_equal(elc_builder_element_str(&more, "text", 4), 0);
+    assert_int_equal(elc_builder_element_str(&more, "x", 1), 0);
+    assert_int_equal(elc_builder_element_str(&more, "start", 5), 0);
+    assert_int_equal(elc_builder_element_uint(&more, 0), 0);
+    assert_int_equal(elc_builder_append(&builder, &more), 0);
+    assert_int_equal(elc_builder_finish(&builder), 0);
+    assert_int_equal(builder.record.len, sizeof expected - 1);
+    assert_memory_equal(builder.record.data, expected, sizeof expected - 1);
+    for (int i = 3; i < ELC_FIELDS_LIMIT; i++)
+        assert_int_equal(elc_builder_append(&builder, &more), 0);
+    assert_int_equal(elc_builder_append(&builder, &more), ELC_ELIMIT);
+    elc_builder_free(&builder);
+    elc_builder_free(&more);
+}
+
 static void test_read_back(void **state) {
     (void)state;
     struct elc_builder builder = {0};
@@ -229,9 +255,10 @@ static void test_too_many_fields(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes), cmocka_unit_test(test_read_back),
-        cmocka_unit_test(test_wrong), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_walk),  cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_containers),
+        cmocka_unit_test(test_read_back),       cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_types),           cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_too_many_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
