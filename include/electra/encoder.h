@@ -119,6 +119,12 @@ int elc_encoder_forward(const elc_float **hidden, struct elc_workspace *workspac
                         const struct elc_weights *weights,
                         const struct elc_batch *batch) ELC_MUST_CHECK;
 
+/* (*hidden)[S, H]: the same of each text's first token, [CLS], alone, for which the last layer has
+ * less to do. */
+int elc_encoder_forward_first(const elc_float **hidden, struct elc_workspace *workspace,
+                              const struct elc_weights *weights,
+                              const struct elc_batch *batch) ELC_MUST_CHECK;
+
 /* (*logits)[T]: the encoder and the discriminator's head; above 0: replaced. */
 int elc_discriminator_forward(const elc_float **logits, struct elc_workspace *workspace,
                               const struct elc_weights *weights,

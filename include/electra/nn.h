@@ -66,6 +66,7 @@ enum { ELC_ATTENTION_ROWS = 96 }; /* queries at a time: what the scratch memory 
 struct elc_attention {
     const elc_float *query, *key, *value;
     size_t n, d, ld, ld_context;
+    size_t n_queries; /* the first so many alone are asked, forward; 0: all n */
     const struct elc_dropout *dropout;
     struct elc_random random; /* begun at this text and head; unused without dropout */
     elc_float *scratch;       /* elc_attention_scratch(n) numbers */

@@ -88,6 +88,8 @@ struct elc_pass {
     struct elc_dropout hidden_dropout, attention_dropout;
     unsigned site_network;
     unsigned layer; /* the one that a parallel loop is at */
+    bool first_only; /* of the last layer only each text's first token is wanted: then row i of
+                        `hidden` is that of text i. Forward, without dropout */
 };
 
 /* Makes the pass's memory large enough for its batch. */

@@ -159,6 +159,11 @@ static int embed_tile(void *context, size_t item, int worker) {
 
 /* ---- a layer ---- */
 
+/* Is it the last layer, of which only each text's first token is wanted? */
+static bool wants_first(const struct elc_pass *pass) {
+    return pass->first_only && pass->layer + 1 == pass->weights->config.num_hidden_layers;
+}
+
 static int attend(void *context, size_t item, int worker) {
     struct elc_pass *pass = context;
     const struct elc_config *config = &pass->weights->config;
@@ -171,7 +176,8 @@ static int attend(void *context, size_t item, int worker) {
     struct elc_lap lap = elc_pass_lap(pass, worker);
     elc_attention_forward(layer->context + row * config->hidden_size + head * attention.d, log_sum,
                           &attention);
-    elc_lap_end(&lap, ELC_OP_ATTENTION, 4.0 * (double)(attention.n * attention.n * attention.d),
+    const size_t asked = attention.n_queries ? attention.n_queries : attention.n;
+    elc_lap_end(&lap, ELC_OP_ATTENTION, 4.0 * (double)(asked * attention.n * attention.d),
                 4.0 * (double)(attention.n * attention.d));
     return 0;
 }
@@ -188,6 +194,7 @@ size_t elc_attention_of(struct elc_attention *attention, const struct elc_pass *
         .key = query + h,
         .value = query + 2 * h,
         .n = pass->batch->starts[text + 1] - row,
+        .n_queries = wants_first(pass) ? 1 : 0,
         .d = h / n_heads,
         .ld = 3 * h,
         .ld_context = h,
@@ -208,7 +215,8 @@ static int layer_tile(void *context, size_t item, int worker) {
     const struct elc_layer *layer = &pass->weights->layers[pass->layer];
     const struct elc_layer_activations *saved = &pass->a->layers[pass->layer];
     const size_t h = config->hidden_size, f = config->intermediate_size;
-    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    const size_t n_rows = wants_first(pass) ? pass->batch->n_sequences : pass->batch->n_tokens;
+    const struct elc_tile tile = elc_tile(item, n_rows, ELC_FORWARD_ROWS);
     struct elc_worker_memory *memory = &pass->a->workers[worker];
     elc_float *hidden = pass->a->hidden + tile.first * h;
     elc_float *inner = saved->inner ? saved->inner + tile.first * f : memory->inner;
@@ -246,6 +254,17 @@ static int layer_tile(void *context, size_t item, int worker) {
     return 0;
 }
 
+/* The rows of the texts' first tokens move to the front: text i becomes row i. */
+static void gather_first(const struct elc_pass *pass) {
+    const size_t h = pass->weights->config.hidden_size;
+    elc_float *hidden = pass->a->hidden, *context = pass->a->layers[pass->layer].context;
+    for (size_t i = 0; i < pass->batch->n_sequences; i++) {
+        const size_t row = pass->batch->starts[i];
+        memmove(hidden + i * h, hidden + row * h, h * sizeof *hidden);
+        memmove(context + i * h, context + row * h, h * sizeof *context);
+    }
+}
+
 int elc_encoder_pass(struct elc_pass *pass) {
     const struct elc_config *config = &pass->weights->config;
     const size_t n_tiles = elc_tiles(pass->batch->n_tokens, ELC_FORWARD_ROWS);
@@ -257,16 +276,22 @@ int elc_encoder_pass(struct elc_pass *pass) {
     for (unsigned i = 0; !err && i < config->num_hidden_layers; i++) {
         pass->layer = i;
         err = elc_parallel_for(pass->pool, n_attentions, attend, pass);
+        size_t n = n_tiles;
+        if (wants_first(pass)) {
+            gather_first(pass);
+            n = elc_tiles(pass->batch->n_sequences, ELC_FORWARD_ROWS);
+        }
         if (!err)
-            err = elc_parallel_for(pass->pool, n_tiles, layer_tile, pass);
+            err = elc_parallel_for(pass->pool, n, layer_tile, pass);
     }
     return err;
 }
 
 /* ---- without dropout ---- */
 
-int elc_encoder_forward(const elc_float **hidden, struct elc_workspace *workspace,
-                        const struct elc_weights *weights, const struct elc_batch *batch) {
+static int forward(const elc_float **hidden, struct elc_workspace *workspace,
+                   const struct elc_weights *weights, const struct elc_batch *batch,
+                   bool first_only) {
     int err = elc_batch_check(batch, &weights->config);
     if (!err)
         err = elc_activations_prepare(&workspace->activations, &weights->config, batch, false,
@@ -279,9 +304,20 @@ int elc_encoder_forward(const elc_float **hidden, struct elc_workspace *workspac
         .batch = batch,
         .pool = workspace->pool,
         .profile = workspace->profile,
+        .first_only = first_only,
     };
     *hidden = pass.a->hidden;
     return elc_encoder_pass(&pass);
+}
+
+int elc_encoder_forward(const elc_float **hidden, struct elc_workspace *workspace,
+                        const struct elc_weights *weights, const struct elc_batch *batch) {
+    return forward(hidden, workspace, weights, batch, false);
+}
+
+int elc_encoder_forward_first(const elc_float **hidden, struct elc_workspace *workspace,
+                              const struct elc_weights *weights, const struct elc_batch *batch) {
+    return forward(hidden, workspace, weights, batch, true);
 }
 
 void elc_workspace_free(struct elc_workspace *workspace) {

@@ -148,12 +148,14 @@ int elc_head_forward(struct elc_head_memory *memory, const struct elc_row_head *
 
 int elc_head_outputs(const elc_float **outputs, struct elc_head_memory *memory,
                      struct elc_workspace *workspace, const struct elc_weights *weights,
-                     const struct elc_batch *batch, const uint32_t *rows, size_t n_rows) {
+                     const struct elc_batch *batch, const uint32_t *rows, size_t n_rows,
+                     bool first) {
     struct elc_row_head head;
     const elc_float *hidden;
     int err = elc_row_head_of_weights(&head, weights, NULL);
     if (!err)
-        err = elc_encoder_forward(&hidden, workspace, weights, batch);
+        err = first ? elc_encoder_forward_first(&hidden, workspace, weights, batch)
+                    : elc_encoder_forward(&hidden, workspace, weights, batch);
     if (err)
         return err;
     struct elc_pass pass = {

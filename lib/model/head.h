@@ -49,10 +49,12 @@ void elc_head_memory_free(struct elc_head_memory *memory); /* idempotent */
 /* memory->logits from pass->a->hidden. The numbers of a row depend on that row alone. */
 int elc_head_forward(struct elc_head_memory *memory, const struct elc_row_head *head,
                      struct elc_pass *pass, const uint32_t *rows, size_t n_rows);
-/* Encoder and head without dropout: (*outputs)[R, n], in `memory` until its next use. */
+/* Encoder and head without dropout: (*outputs)[R, n], in `memory` until its next use. `first`: the
+ * head reads first tokens alone, and `rows` are numbers of texts. */
 int elc_head_outputs(const elc_float **outputs, struct elc_head_memory *memory,
                      struct elc_workspace *workspace, const struct elc_weights *weights,
-                     const struct elc_batch *batch, const uint32_t *rows, size_t n_rows);
+                     const struct elc_batch *batch, const uint32_t *rows, size_t n_rows,
+                     bool first);
 /* From memory->d_logits to pass->a->d_hidden (set, 0 in other rows) and the head's gradients. */
 int elc_head_backward(struct elc_head_memory *memory, const struct elc_row_head *head,
                       struct elc_pass *pass);

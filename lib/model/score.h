@@ -224,8 +224,10 @@ int elc_score_collect_first(struct elc_score_pass *pass, const struct elc_score_
 /* The same for each of text->rows. */
 int elc_score_collect_rows(struct elc_score_pass *pass, const struct elc_score_text *text,
                            const struct elc_score_place *place);
-/* pass->outputs [rows collected, num_labels] by encoder and head. For `forward`. */
-int elc_score_forward_head(struct elc_score_pass *pass);
+/* pass->outputs [rows collected, num_labels] by encoder and head, of the rows that each of those
+ * collects. For `forward`. */
+int elc_score_forward_first(struct elc_score_pass *pass);
+int elc_score_forward_rows(struct elc_score_pass *pass);
 /* p [n] = softmax of logits [n]; returns the likeliest, or ELC_ENUMERIC. */
 int elc_score_softmax(double *p, const elc_float *logits, size_t n);
 

@@ -11,7 +11,7 @@ static int collect_row(struct elc_score_pass *pass, size_t row) {
 int elc_score_collect_first(struct elc_score_pass *pass, const struct elc_score_text *text,
                             const struct elc_score_place *place) {
     (void)text;
-    return collect_row(pass, place->token);
+    return collect_row(pass, place->text);
 }
 
 int elc_score_collect_rows(struct elc_score_pass *pass, const struct elc_score_text *text,
@@ -22,13 +22,22 @@ int elc_score_collect_rows(struct elc_score_pass *pass, const struct elc_score_t
     return err;
 }
 
-int elc_score_forward_head(struct elc_score_pass *pass) {
+static int forward(struct elc_score_pass *pass, bool first) {
     const uint32_t *rows = (const uint32_t *)(const void *)pass->rows.data;
     const size_t n_rows = pass->rows.len / sizeof *rows;
     pass->outputs = NULL;
-    return n_rows == 0 ? 0
-                       : elc_head_outputs(&pass->outputs, &pass->head, &pass->workspace,
-                                          &pass->scorer->weights, &pass->texts, rows, n_rows);
+    return n_rows == 0
+               ? 0
+               : elc_head_outputs(&pass->outputs, &pass->head, &pass->workspace,
+                                  &pass->scorer->weights, &pass->texts, rows, n_rows, first);
+}
+
+int elc_score_forward_first(struct elc_score_pass *pass) {
+    return forward(pass, true);
+}
+
+int elc_score_forward_rows(struct elc_score_pass *pass) {
+    return forward(pass, false);
 }
 
 int elc_score_softmax(double *p, const elc_float *logits, size_t n) {

@@ -48,7 +48,7 @@ static int forward(struct elc_score_pass *pass) {
         const elc_float *logits;
         int err = elc_head_outputs(&logits, &pass->head, &pass->workspace, &pass->scorer->weights,
                                    &pass->variants, (const uint32_t *)(const void *)pass->rows.data,
-                                   pass->variants.n_tokens);
+                                   pass->variants.n_tokens, false);
         if (!err)
             err = elc_buffer_append(&pass->numbers, logits,
                                     2 * pass->variants.n_tokens * sizeof *logits);

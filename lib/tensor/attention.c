@@ -41,9 +41,9 @@ ELC_VECTOR static void scale_by(elc_float *y, elc_float a, size_t n) {
 void elc_attention_forward(elc_float *context, elc_float *log_sum, const struct elc_attention *a) {
     const struct scratch s = scratch_of(a);
     const elc_float scale = score_scale(a);
-    const size_t n = a->n;
-    for (size_t first = 0; first < n; first += ELC_ATTENTION_ROWS) {
-        const size_t m = block_rows(n, first);
+    const size_t n = a->n, n_queries = a->n_queries ? a->n_queries : n;
+    for (size_t first = 0; first < n_queries; first += ELC_ATTENTION_ROWS) {
+        const size_t m = block_rows(n_queries, first);
         elc_float sums[ELC_ATTENTION_ROWS];
         block_scores(&s, a, first, m);
         for (size_t i = 0; i < m; i++) {

@@ -199,6 +199,29 @@ static void by_three_threads(void **state) {
         check_case(cases[i].name, cases[i].task, 3);
 }
 
+/* The last layer for [CLS] alone leaves what all of it leaves there. */
+static void first_tokens_alone(void **state) {
+    (void)state;
+    struct golden g;
+    struct elc_weights weights;
+    struct elc_workspace all = {0}, first = {0};
+    const elc_float *expected, *found;
+    open_golden(&g, "classify", ELC_TASK_CLASSIFY);
+    check(elc_weights_of_block(&weights, &g.config, &g.table, g.values, NULL));
+    const struct elc_batch *texts = &g.batch.texts;
+    const size_t h = g.config.hidden_size;
+    check(elc_encoder_forward(&expected, &all, &weights, texts));
+    check(elc_encoder_forward_first(&found, &first, &weights, texts));
+    for (size_t i = 0; i < texts->n_sequences; i++)
+        for (size_t j = 0; j < h; j++)
+            assert_true(
+                fabs((double)found[i * h + j] - (double)expected[texts->starts[i] * h + j]) < 2e-6);
+    elc_workspace_free(&all);
+    elc_workspace_free(&first);
+    elc_weights_free(&weights);
+    close_golden(&g);
+}
+
 /* ---- batches ---- */
 
 static void targets_that_do_not_exist(void **state) {
@@ -232,6 +255,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_transformers),
         cmocka_unit_test(by_three_threads),
+        cmocka_unit_test(first_tokens_alone),
         cmocka_unit_test(targets_that_do_not_exist),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
