@@ -84,7 +84,9 @@ def best_window(ranges, token):
     def score(k):
         start, end = ranges[k]
         return min(token - start, end - 1 - token) + 0.01 * (end - start)
-    inside = [k for k, (start, end) in enumerate(ranges) if start <= token < end]
+    step = ranges[1][0] if len(ranges) > 1 else 1
+    near = range(max(0, (token - ranges[0][1]) // step), min(len(ranges), token // step + 1))
+    inside = [k for k in near if ranges[k][0] <= token < ranges[k][1]]
     return max(inside, key=lambda k: (score(k), -k))
 
 
