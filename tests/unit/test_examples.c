@@ -498,6 +498,7 @@ static void records_that_cannot_be_trained_on_are_found_at_once(void **state) {
         const struct elc_header *header;
         const char *says;
         uint32_t n, ids[4], n_masked, positions[3], n_original, original[3];
+        uint32_t n_replaced, replaced[4];
     } cases[] = {
         {&header, "0 tokens", 0},
         {&header, "33 tokens", LENGTH + 1},
@@ -509,6 +510,14 @@ static void records_that_cannot_be_trained_on_are_found_at_once(void **state) {
         {&masked, "disagree in length", 4, {CLS, MASK, MASK, SEP}, 2, {1, 2}, 1, {7}},
         {&masked, "id 501", 3, {CLS, MASK, SEP}, 1, {1}, 1, {501}},
         {&masked, "neither [MASK] nor its own", 3, {CLS, 8, SEP}, 1, {1}, 1, {7}},
+        {&masked, "id 500", 3, {CLS, 500, SEP}, 1, {1}, 1, {7}, 3, {0, 1, 0}},
+        {&masked, "id 500", 3, {CLS, 500, SEP}, .n_replaced = 3, .replaced = {0, 1, 0}},
+        {&masked, "id 501", 3, {CLS, 8, SEP}, 1, {1}, 1, {501}, 3, {0, 1, 0}},
+        {&masked, "'replaced' has 2 numbers", 3, {CLS, 8, SEP}, 1, {1}, 1, {7}, 2, {0, 1}},
+        {&masked, "other than 0 and 1", 3, {CLS, 8, SEP}, .n_replaced = 3, .replaced = {0, 2, 0}},
+        {&masked, "position 1: 'replaced' says 0", 3, {CLS, 8, SEP}, 1, {1}, 1, {7}, 3, {0, 0, 0}},
+        {&masked, "position 1: 'replaced' says 1", 3, {CLS, 7, SEP}, 1, {1}, 1, {7}, 3, {0, 1, 0}},
+        {&masked, "position 2: 'replaced' says 1", 3, {CLS, 8, SEP}, 1, {1}, 1, {7}, 3, {0, 1, 1}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct elc_builder builder = {0};
@@ -524,12 +533,57 @@ static void records_that_cannot_be_trained_on_are_found_at_once(void **state) {
                                                  cases[i].n_original, 2),
                              0);
         }
+        if (cases[i].n_replaced > 0)
+            assert_int_equal(elc_builder_numbers(&builder, "replaced", cases[i].replaced,
+                                                 cases[i].n_replaced, 1),
+                             0);
         char *path = put_record(*state, cases[i].header, &builder);
         expect_refusal((char *[]){path}, 1, ELC_EFORMAT, cases[i].says);
         assert_says(": record 1: ");
         free(path);
     }
     elc_header_free(&masked);
+}
+
+/* Replacements come with the tokens that were there, or, from whoever does not know them, without:
+ * then it was some other token. */
+static void replacements_are_read_with_and_without_originals(void **state) {
+    const uint32_t ids[] = {CLS, 8, 9, MASK, SEP}, replaced[] = {0, 1, 0, 1, 0};
+    const uint32_t positions[] = {1, 2, 3}, original[] = {7, 9, 10};
+    struct elc_header header = tokens_header();
+    assert_int_equal(elc_corrupt_header(&header, &(struct elc_corruption){.mask_prob = 0.15}, 0),
+                     0);
+    for (int known = 0; known < 2; known++) {
+        struct elc_builder builder = {0};
+        struct elc_example example = {0};
+        assert_int_equal(elc_builder_uint(&builder, "id", 1), 0);
+        assert_int_equal(elc_builder_numbers(&builder, "ids", ids, 5, 2), 0);
+        assert_int_equal(elc_builder_numbers(&builder, "replaced", replaced, 5, 1), 0);
+        if (known) {
+            assert_int_equal(elc_builder_numbers(&builder, "masked", positions, 3, 2), 0);
+            assert_int_equal(elc_builder_numbers(&builder, "original", original, 3, 2), 0);
+        }
+        char *path = put_record(*state, &header, &builder);
+        struct elc_examples *examples = opened(path, ELC_IN_ORDER, 1);
+        assert_int_equal(elc_examples_content(examples), ELC_CONTENT_REPLACED);
+        assert_int_equal(elc_examples_get(examples, 0, &example), 1);
+        assert_true(example.has_masks && example.has_replacements);
+        assert_int_equal(example.masks.n, known ? 3 : 2);
+        uint32_t shown[5];
+        memcpy(shown, example.ids.data, sizeof shown);
+        for (size_t i = 0; i < example.masks.n; i++) {
+            const uint32_t at = example.masks.positions[i];
+            const uint32_t put = ((uint32_t *)(void *)example.replacements.data)[i];
+            assert_int_equal(put, ids[at]);
+            assert_int_equal(put != shown[at], replaced[at]);
+            shown[at] = put;
+        }
+        assert_memory_equal(shown, ids, sizeof shown);
+        elc_example_free(&example);
+        elc_examples_close(examples);
+        free(path);
+    }
+    elc_header_free(&header);
 }
 
 static void without_records_there_is_nothing_to_get(void **state) {
@@ -559,6 +613,7 @@ int main(void) {
         WITH_SCRATCH(inputs_that_do_not_belong_together_are_refused),
         WITH_SCRATCH(broken_inputs_are_refused),
         WITH_SCRATCH(records_that_cannot_be_trained_on_are_found_at_once),
+        WITH_SCRATCH(replacements_are_read_with_and_without_originals),
         WITH_SCRATCH(without_records_there_is_nothing_to_get),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
