@@ -388,7 +388,7 @@ static size_t read_ascii(struct word_reader *reader, bool lower, struct cache_se
 
 /* Adds the tokens of a word that is not in the cache, and enters it. */
 static void add_new_word(struct target *target, struct cached_word *cached,
-                         const struct ascii_word *ascii) {
+                         const struct ascii_word *ascii, uint32_t number) {
     struct elc_encoding *encoding = target->encoding;
     struct word *word = &target->scratch->word;
     size_t first = encoding->n;
@@ -397,7 +397,7 @@ static void add_new_word(struct target *target, struct cached_word *cached,
     word->aligned = true;
     word->start = ascii->start;
     word->end = ascii->start + ascii->len;
-    add_word(target->tokenizer, encoding, word, target->word);
+    add_word(target->tokenizer, encoding, word, number);
     size_t n = encoding->n - first;
     if (n > CACHED_PIECES)
         return;
@@ -421,23 +421,24 @@ static int encode_ascii(struct target *target) {
     struct cache_set *cache = target->scratch->cache;
     const bool lower = !target->tokenizer->options.cased;
     struct ascii_word words[BATCH_WORDS];
+    uint32_t number = target->word;
     size_t n;
     do {
         n = read_ascii(&target->scratch->reader, lower, cache, words);
         int rc = reserve(target->encoding, n * ASCII_WORD_BYTES);
         if (rc < 0)
             return rc;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++, number++) {
             struct cache_set *set = cache_set_of(cache, &words[i]);
             const struct cached_word *cached = cache_find(set, &words[i]);
             if (cached)
-                add_cached(target->encoding, cached, words[i].start, target->word);
+                add_cached(target->encoding, cached, words[i].start, number);
             else
-                add_new_word(target, cache_place(set), &words[i]);
-            target->word++;
-            cut(target);
+                add_new_word(target, cache_place(set), &words[i], number);
         }
+        cut(target);
     } while (n == BATCH_WORDS);
+    target->word = number;
     return 0;
 }
 
