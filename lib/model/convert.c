@@ -164,17 +164,17 @@ static int take_tensor(struct work *work, const struct elc_tensor *tensor, elc_f
 /* Where a file has the generator's output matrix, it must be the word embeddings. */
 static int check_tied(struct work *work, const struct elc_config *config) {
     const struct elc_foreign_tensor *head, *word;
+    if (config->architecture != ELC_GENERATOR)
+        return 0;
     int err = find_alike(&head, work, "generator_lm_head.weight");
     if (!err)
         err = find_alike(&word, work, "electra.embeddings.word_embeddings.weight");
-    if (err || !head || config->architecture != ELC_GENERATOR)
-        return err;
-    if (!word || !same_numbers(head, word))
-        return elc_fail(ELC_EMISMATCH,
-                        "tensor '%s' is not the word embeddings: output matrices of their own are "
-                        "not supported",
-                        head->stored.name);
-    return 0;
+    if (!err && head && (!word || !same_numbers(head, word)))
+        err = elc_fail(ELC_EMISMATCH,
+                       "tensor '%s' is not the word embeddings: output matrices of their own are "
+                       "not supported",
+                       head->stored.name);
+    return err;
 }
 
 /* ---- history ---- */
@@ -285,6 +285,8 @@ static int convert_networks(struct work *work, const char *directory) {
         return elc_fail(ELC_EINVAL, "only TensorFlow's bundles hold two networks to choose from");
     if (wanted == ELC_CONVERT_GENERATOR && !generator)
         return elc_fail(ELC_EMISMATCH, "there is no generator in it");
+    if (wanted == ELC_CONVERT_DISCRIMINATOR && !discriminator && !work->options->encoder)
+        return elc_fail(ELC_EMISMATCH, "there is no discriminator's head in it");
     if (wanted == ELC_CONVERT_ALL && generator && discriminator) {
         if (work->options->config)
             return elc_fail(ELC_EINVAL,
@@ -302,14 +304,21 @@ static int convert_networks(struct work *work, const char *directory) {
 
 /* ---- the whole ---- */
 
+/* Is it passed over silently? The state of optimizers, and the projection that transformers saves
+ * with networks which have no use for one. */
+static bool is_spare(const struct work *work, const struct elc_foreign_tensor *tensor) {
+    static const char projection[] = "electra.embeddings_project.";
+    return elc_foreign_is_state(&work->foreign, tensor->stored.name) ||
+           (tensor->name && strncmp(tensor->name, projection, sizeof projection - 1) == 0);
+}
+
 /* What no network has taken; with a network left out by request, not the other's tensors. */
 static int list_unused(struct work *work) {
-    const struct elc_foreign *foreign = &work->foreign;
     int err = 0;
-    for (size_t i = 0; !err && i < foreign->n_tensors; i++) {
-        const struct elc_foreign_tensor *tensor = &foreign->tensors[i];
+    for (size_t i = 0; !err && i < work->foreign.n_tensors; i++) {
+        const struct elc_foreign_tensor *tensor = &work->foreign.tensors[i];
         const bool other = !tensor->name && work->options->networks != ELC_CONVERT_ALL;
-        if (!work->used[i] && !other && !elc_foreign_is_state(foreign, tensor->stored.name))
+        if (!work->used[i] && !other && !is_spare(work, tensor))
             err = note(&work->conversion->unused, tensor->stored.name);
     }
     return err;

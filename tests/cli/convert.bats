@@ -45,6 +45,12 @@ GOLDEN=$ROOT/tests/golden/convert
     [ ! -e c ]
 }
 
+@test "a network that a bundle does not hold is not made" {
+    status_is 1 electra-model convert --network discriminator -o new "$GOLDEN/tensorflow/single"
+    [[ $stderr == *"/tensorflow/single: there is no discriminator's head in it" ]]
+    [ ! -e new ]
+}
+
 @test "the history says what was converted" {
     local version hash
     version=$(electra-model --version | sed -n '1s/.* //p')
