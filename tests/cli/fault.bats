@@ -172,3 +172,14 @@ converted_or_not() {
     sweep malloc 97 converted_or_not faulty electra-model convert -o m \
         "$golden/../tensorflow/electra"
 }
+
+@test "electra-eval -o: the whole report or the one before" {
+    printf '%s\n' '{"id":1,"gold":[{"text":"ΣΑΣ"}],"answer":"σας.","null_odds":-1}' \
+        '{"id":2,"gold":[],"answer":"","null_odds":1,"answers":[{"text":"x"}]}' > qa.jsonl
+    electra-eval --from jsonl --bootstrap 2 -o good.els qa.jsonl
+    echo old > old
+    sweep 'write rename open close read' 1 whole_or_not_at_all \
+        faulty electra-eval --from jsonl --bootstrap 2 -o result.els qa.jsonl
+    sweep malloc 3 whole_or_not_at_all \
+        faulty electra-eval --from jsonl --bootstrap 2 -o result.els qa.jsonl
+}
