@@ -158,6 +158,136 @@ static void a_bundle_holds_both_networks(void **state) {
     scratch_remove(output);
 }
 
+/* ---- what files vary in ---- */
+
+/* The tensors of a golden file, to be changed and written again. */
+struct variant {
+    struct elc_safetensors file;
+    struct elc_to_store tensors[64];
+    size_t n;
+    char names[64][96];
+};
+
+static void variant_open(struct variant *variant, const char *golden) {
+    assert_int_equal(elc_safetensors_open(&variant->file, golden), 0);
+    variant->n = variant->file.n_tensors;
+    assert_true(variant->n < 60);
+    for (size_t i = 0; i < variant->n; i++) {
+        const struct elc_stored *from = &variant->file.tensors[i];
+        variant->tensors[i] =
+            (struct elc_to_store){variant->names[i], from->dtype, {from->shape[0], from->shape[1]},
+                                  from->rank,        from->data,  from->bytes};
+        snprintf(variant->names[i], sizeof variant->names[i], "%s", from->name);
+    }
+}
+
+static struct elc_to_store *variant_find(struct variant *variant, const char *name) {
+    for (size_t i = 0; i < variant->n; i++)
+        if (strcmp(variant->names[i], name) == 0)
+            return &variant->tensors[i];
+    fail_msg("there is no %s", name);
+    return NULL;
+}
+
+/* A copy of a tensor under another name, at the end. */
+static struct elc_to_store *variant_add(struct variant *variant, const char *name,
+                                        const struct elc_to_store *like) {
+    struct elc_to_store *added = &variant->tensors[variant->n];
+    *added = *like;
+    snprintf(variant->names[variant->n], sizeof variant->names[0], "%s", name);
+    added->name = variant->names[variant->n++];
+    return added;
+}
+
+/* Converts what has become of it; a success must be GOLDEN expected. */
+static int variant_convert(struct variant *variant, struct elc_conversion *conversion,
+                           const char *config, const char *expected) {
+    char *path = elc_path_join(scratch, "variant.safetensors");
+    char *weights = elc_path_join(output, "model.safetensors");
+    const struct elc_convert_options options = {
+        .config = config,
+        .vocab = GOLDEN "discriminator/vocab.txt",
+    };
+    assert_int_equal(elc_safetensors_write(path, variant->tensors, variant->n, NULL, 0), 0);
+    int err = elc_convert(conversion, output, path, &options);
+    if (err == 0 && expected)
+        expect_equal_files(weights, expected);
+    if (err == 0)
+        scratch_remove(output);
+    free(weights);
+    free(path);
+    return err;
+}
+
+/* transformers and others of many years: no prefix, TensorFlow's names, buffers, tied copies. */
+static void old_names_are_known(void **state) {
+    (void)state;
+    static const char golden[] = GOLDEN "generator/model.safetensors";
+    static const char config[] = GOLDEN "generator/config.json";
+    static const int64_t positions[2] = {0, 1};
+    struct variant variant;
+    struct elc_conversion conversion;
+    variant_open(&variant, golden);
+    for (size_t i = 0; i < variant.n; i++) {
+        char *name = variant.names[i], *norm = strstr(name, "LayerNorm.");
+        if (norm)
+            snprintf(norm, 24, "LayerNorm.%s", strstr(norm, "weight") ? "gamma" : "beta");
+        if (strncmp(name, "electra.", 8) == 0)
+            memmove(name, name + 8, strlen(name) - 7);
+    }
+    struct elc_to_store *ids = variant_add(&variant, "embeddings.position_ids", variant.tensors);
+    *ids = (struct elc_to_store){ids->name, "I64", {1, 2}, 2, positions, sizeof positions};
+    variant_add(&variant, "generator_lm_head.weight",
+                variant_find(&variant, "embeddings.word_embeddings.weight"));
+    if (variant_convert(&variant, &conversion, config, golden) != 0)
+        fail_msg("%s", elc_error());
+    assert_int_equal(conversion.unused.len, 0);
+    elc_conversion_free(&conversion);
+    elc_safetensors_close(&variant.file);
+}
+
+static void what_cannot_be_held_is_refused(void **state) {
+    (void)state;
+    static const char config[] = GOLDEN "generator/config.json";
+    static const char word[] = "electra.embeddings.word_embeddings.weight";
+    static const char dense[] = "generator_predictions.dense.bias";
+    struct variant variant;
+    struct elc_conversion conversion;
+    /* an output matrix of its own: the words in another order */
+    variant_open(&variant, GOLDEN "generator/model.safetensors");
+    const struct elc_to_store *embeddings = variant_find(&variant, word);
+    float *other = malloc(embeddings->bytes);
+    memcpy(other, embeddings->data, embeddings->bytes);
+    other[0] += 1;
+    variant_add(&variant, "generator_lm_head.weight", embeddings)->data = other;
+    assert_int_equal(variant_convert(&variant, &conversion, config, NULL), ELC_EMISMATCH);
+    assert_non_null(strstr(elc_error(), "'generator_lm_head.weight' is not the word embeddings"));
+    elc_conversion_free(&conversion);
+    /* two tensors of one name that differ */
+    variant.n--;
+    const struct elc_to_store *bias = variant_find(&variant, "generator_lm_head.bias");
+    variant_add(&variant, "cls.predictions.decoder.bias", bias);
+    assert_int_equal(variant_convert(&variant, &conversion, config, NULL), 0);
+    elc_conversion_free(&conversion);
+    variant.tensors[variant.n - 1].data = other;
+    assert_int_equal(variant_convert(&variant, &conversion, config, NULL), ELC_EMISMATCH);
+    assert_non_null(strstr(elc_error(), "are both 'generator_lm_head.bias', and differ"));
+    elc_conversion_free(&conversion);
+    /* whole numbers as weights; one tensor less */
+    variant.n--;
+    struct elc_to_store *whole = variant_find(&variant, dense);
+    whole->dtype = "I32";
+    assert_int_equal(variant_convert(&variant, &conversion, config, NULL), ELC_EMISMATCH);
+    assert_non_null(strstr(elc_error(), "'generator_predictions.dense.bias' is I32, not F16"));
+    elc_conversion_free(&conversion);
+    whole->name = "generator_predictions.dense.bias2";
+    assert_int_equal(variant_convert(&variant, &conversion, config, NULL), ELC_EMISMATCH);
+    assert_string_equal((char *)conversion.missing.data, dense);
+    elc_conversion_free(&conversion);
+    free(other);
+    elc_safetensors_close(&variant.file);
+}
+
 /* ---- what is wrong ---- */
 
 static int digit(char c) {
@@ -371,6 +501,8 @@ int main(void) {
         cmocka_unit_test(every_format_gives_what_transformers_saves),
         cmocka_unit_test(encoders_have_the_same_numbers),
         cmocka_unit_test(a_bundle_holds_both_networks),
+        cmocka_unit_test(old_names_are_known),
+        cmocka_unit_test(what_cannot_be_held_is_refused),
         cmocka_unit_test(each_lie_is_named),
         cmocka_unit_test(memory_stays_bounded),
         cmocka_unit_test(damaged_files_do_no_harm),
