@@ -13,7 +13,8 @@ extern "C" {
 #endif
 
 /* The directory that holds the network itself: `path` if it has a config.json, else
- * path/discriminator or path/generator (a directory of electra-train), as asked. Malloced.
+ * path/discriminator or path/generator (a directory of electra-train), as asked; ELC_ENCODER takes
+ * the generator where there is no discriminator. Malloced.
  * ELC_EIO, naming what was looked for, if there is none. */
 int elc_directory_resolve(char **resolved, const char *path,
                           enum elc_architecture wanted) ELC_MUST_CHECK;

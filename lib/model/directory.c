@@ -24,6 +24,17 @@ static int exists(const char *directory, const char *name) {
     return found;
 }
 
+/* path/inner in `resolved` if it is a model: 1, 0, or an error. */
+static int resolve_inner(char **resolved, const char *path, const char *inner) {
+    char *directory = elc_path_join(path, inner);
+    int found = directory ? exists(directory, "config.json") : ELC_ENOMEM;
+    if (found > 0)
+        *resolved = directory;
+    else
+        free(directory);
+    return found;
+}
+
 int elc_directory_resolve(char **resolved, const char *path, enum elc_architecture wanted) {
     const char *inner = wanted == ELC_GENERATOR ? "generator" : "discriminator";
     *resolved = NULL;
@@ -39,19 +50,14 @@ int elc_directory_resolve(char **resolved, const char *path, enum elc_architectu
         *resolved = strdup(path);
         return *resolved ? 0 : elc_fail_memory(strlen(path));
     }
-    *resolved = elc_path_join(path, inner);
-    if (!*resolved)
-        return ELC_ENOMEM;
-    found = exists(*resolved, "config.json");
-    if (found > 0)
-        return 0;
-    free(*resolved);
-    *resolved = NULL;
-    return found < 0 ? found
-                     : elc_fail(ELC_EIO,
-                                "%s: is no model directory: it has neither config.json nor "
-                                "%s/config.json",
-                                path, inner);
+    found = resolve_inner(resolved, path, inner);
+    if (found == 0 && wanted == ELC_ENCODER) /* a masked language model has no other */
+        found = resolve_inner(resolved, path, "generator");
+    if (found != 0)
+        return found < 0 ? found : 0;
+    return elc_fail(ELC_EIO,
+                    "%s: is no model directory: it has neither config.json nor %s/config.json",
+                    path, inner);
 }
 
 /* ---- writing ---- */

@@ -122,6 +122,9 @@ EOT
     grep -q '"hidden_size": *16' mlm/generator/config.json
     echo 'the [MASK] ran' | electra-tokenize -m mlm/generator | electra-score -m mlm/ --task fill > fill
     [ -s fill ]
+    # fine-tuning and embedding take the encoder of what there is
+    echo 'the rabbit ran' | electra-tokenize -m mlm/generator | electra-score -m mlm/ --task embed > embedding
+    [ "$(wc -w < embedding)" -eq 17 ]
     train rtd --objective rtd a.replaced.els
     echo 'the rabbit ran' | electra-tokenize -m rtd/discriminator | electra-score -m rtd/ > scores
     [ "$(wc -l < scores)" -eq 1 ]
