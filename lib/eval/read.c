@@ -47,8 +47,23 @@ static const struct elc_eval_task *task_of_name(const char *name) {
     return NULL;
 }
 
+/* Options that have a meaning for some tasks alone. */
+static int check_options(const struct elc_evaluation_options *options,
+                         const struct elc_eval_task *task) {
+    if (options->positive && task != &elc_eval_classify)
+        return elc_fail(ELC_EINVAL, "there is no positive class among results of %s%s", task->name,
+                        task == &elc_eval_set_of_labels ? " with several labels" : "");
+    if ((options->squad != ELC_RULES_BY_DATA || options->has_threshold) && task != &elc_eval_qa)
+        return elc_fail(ELC_EINVAL, "rules and thresholds of SQuAD are not for results of %s",
+                        task->name);
+    return 0;
+}
+
 /* From now on results are of this task. */
 static int begin(struct elc_evaluation *evaluation, const struct elc_eval_task *task) {
+    int err = check_options(&evaluation->options, task);
+    if (err)
+        return err;
     evaluation->task = task;
     evaluation->state = calloc(1, task->state_size);
     return evaluation->state ? 0 : elc_fail_memory(task->state_size);

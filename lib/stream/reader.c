@@ -176,7 +176,8 @@ static int stranger(const struct elc_reader *reader) {
     if (reader->segments > 0)
         return elc_fail(ELC_EFORMAT, "what follows the end of a segment is no header");
     if (begins(source, "{", 1))
-        return elc_fail(ELC_EFORMAT, "JSON, not a stream: electra-view --from jsonl makes one");
+        return elc_fail(ELC_EFORMAT, "JSON, not a stream: electra-view --from jsonl makes one, and "
+                                     "electra-eval --from jsonl reads results");
     if (source->data[0] < 0x80)
         return elc_fail(ELC_EFORMAT, "text, not a stream: electra-tokenize makes one");
     return elc_fail(ELC_EFORMAT, "not a stream: no header");

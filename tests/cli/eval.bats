@@ -246,6 +246,10 @@ same() {
     spam | electra-eval --from jsonl --positive ham --metric recall | grep -qx $'recall\t0.5'
     status_is 1 electra-eval --from jsonl --positive egg <(spam)
     says "no text has or gets the positive class 'egg'"
+    status_is 2 electra-eval --from jsonl --squad 1.1 <(spam)
+    says "rules and thresholds of SQuAD are not for results of classify"
+    status_is 2 electra-eval --from jsonl --positive a <(lines '{"id":1,"gold":1,"value":1}')
+    says "there is no positive class among results of regress"
 }
 
 # ---- bootstrap ----
