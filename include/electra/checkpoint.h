@@ -44,7 +44,7 @@ struct elc_checkpoint_network {
 struct elc_checkpoint {
     struct elc_checkpoint_network networks[2]; /* those with a trained block */
     const struct elc_vocab *vocab;
-    bool cased, strip_accents;
+    struct elc_tokenizer_id rules; /* its strings, borrowed; NULL: not known */
     uint32_t max_length;
 };
 

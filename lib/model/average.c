@@ -27,6 +27,7 @@ static void model_close(struct model *model) {
     free(model->path);
     elc_labels_free(&model->labels);
     elc_vocab_destroy(model->vocab);
+    elc_tokenizer_options_free(&model->rules);
     *model = (struct model){0};
 }
 
@@ -97,6 +98,11 @@ static int compare_text(const struct model *model, const struct model *first) {
     if (!err && (model->rules.cased != first->rules.cased ||
                  model->rules.strip_accents != first->rules.strip_accents))
         err = elc_fail(ELC_EMISMATCH, "%s and %s treat case or accents differently", model->path,
+                       first->path);
+    const char *one = model->rules.pattern, *other = first->rules.pattern;
+    if (!err && (model->rules.google != first->rules.google || !one != !other ||
+                 (one && strcmp(one, other) != 0)))
+        err = elc_fail(ELC_EMISMATCH, "%s and %s make different words of a text", model->path,
                        first->path);
     return err;
 }

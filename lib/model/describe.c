@@ -307,7 +307,10 @@ static int add_tokenizer(struct description *to, const char *directory) {
     if (err)
         return err;
     bool strip = rules.strip_accents < 0 ? !rules.cased : rules.strip_accents;
-    add(to, "tokenizer", json_pack("{s:b, s:b}", "cased", rules.cased, "strip_accents", strip));
+    add(to, "tokenizer",
+        json_pack("{s:b, s:b, s:s, s:s*}", "cased", rules.cased, "strip_accents", strip, "compat",
+                  rules.google ? "google" : "fast", "pattern", rules.pattern));
+    elc_tokenizer_options_free(&rules);
     return to->err;
 }
 

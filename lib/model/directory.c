@@ -73,11 +73,12 @@ static int save_config(const char *directory, const struct elc_config *config) {
     return err;
 }
 
-static int save_tokenizer_config(const char *directory, bool cased, bool strip_accents,
-                                 uint32_t max_length) {
-    json_t *object = json_pack("{s:b, s:i, s:b, s:s}", "do_lower_case", !cased, "model_max_length",
-                               (int)max_length, "strip_accents", (int)strip_accents,
-                               "tokenizer_class", "ElectraTokenizer");
+int elc_tokenizer_config_save(const char *directory, const struct elc_tokenizer_id *rules,
+                              uint32_t max_length) {
+    json_t *object = json_pack("{s:b, s:i, s:b, s:s, s:s*, s:s*}", "do_lower_case", !rules->cased,
+                               "model_max_length", (int)max_length, "strip_accents",
+                               (int)rules->strip_accents, "tokenizer_class", "ElectraTokenizer",
+                               "compat", rules->compat, "pattern", rules->pattern);
     char *text = object ? elc_json_dumps(object, JSON_INDENT(2)) : NULL;
     json_decref(object);
     char *path = text ? elc_path_join(directory, "tokenizer_config.json") : NULL;
@@ -163,7 +164,8 @@ int elc_network_save(const char *directory, const struct elc_config *config,
         err = save_tensors(directory, table, values, owner_table, owner);
     if (!err)
         err = save_vocab(directory, vocab);
+    const struct elc_tokenizer_id rules = {.cased = cased, .strip_accents = strip_accents};
     if (!err)
-        err = save_tokenizer_config(directory, cased, strip_accents, max_length);
+        err = elc_tokenizer_config_save(directory, &rules, max_length);
     return err ? err : elc_fsync_directory(directory);
 }

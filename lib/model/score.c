@@ -163,24 +163,6 @@ bool elc_scorer_is_binary(const struct elc_scorer *scorer) {
 
 /* ---- a stream that fits the model ---- */
 
-static int check_tokenizer(const struct elc_scorer *scorer, const struct elc_header *header,
-                           const char *name) {
-    struct elc_tokenizer_options options = {.cased = header->tokenizer.cased, .strip_accents = -1};
-    const char *path = scorer->network.path;
-    int err = elc_tokenizer_options_read(&options, path);
-    if (err)
-        return err;
-    if (options.cased != header->tokenizer.cased)
-        return elc_fail(ELC_EMISMATCH, "%s was tokenized %s, but %s is %s", name,
-                        header->tokenizer.cased ? "cased" : "uncased", path,
-                        options.cased ? "cased" : "uncased");
-    if (options.strip_accents >= 0 && options.strip_accents != header->tokenizer.strip_accents)
-        return elc_fail(ELC_EMISMATCH, "%s was tokenized with accents %s, but %s has them %s", name,
-                        header->tokenizer.strip_accents ? "stripped" : "kept", path,
-                        options.strip_accents ? "stripped" : "kept");
-    return 0;
-}
-
 /* Tokens, or what the task wants to have been done to them. */
 static int check_kind(const struct elc_score_entry *task, const struct elc_header *header,
                       const char *name) {
@@ -205,7 +187,7 @@ int elc_scorer_check_header(const struct elc_scorer *scorer, const struct elc_he
         err =
             elc_header_check_vocab(header, name, elc_vocab_id(scorer->vocab), scorer->network.path);
     if (!err)
-        err = check_tokenizer(scorer, header, name);
+        err = elc_tokenizer_options_check(scorer->network.path, &header->tokenizer, name);
     if (!err && header->max_length > config->max_position_embeddings)
         err = elc_fail(ELC_EMISMATCH,
                        "%s has texts of up to %u tokens, but %s has %u positions "

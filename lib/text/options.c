@@ -153,3 +153,39 @@ int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char
     free(config);
     return rc;
 }
+
+static bool same_pattern(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+static int check_rules(const struct elc_tokenizer_options *wanted, const char *path,
+                       const struct elc_tokenizer_id *rules, bool google, const char *name) {
+    if (wanted->cased != rules->cased)
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized %s, but %s is %s", name,
+                        rules->cased ? "cased" : "uncased", path,
+                        wanted->cased ? "cased" : "uncased");
+    if (wanted->strip_accents >= 0 && wanted->strip_accents != rules->strip_accents)
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized with accents %s, but %s has them %s", name,
+                        rules->strip_accents ? "stripped" : "kept", path,
+                        wanted->strip_accents ? "stripped" : "kept");
+    if (wanted->google != google)
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized with --compat %s, but %s wants %s", name,
+                        google ? "google" : "fast", path, wanted->google ? "google" : "fast");
+    if (!same_pattern(wanted->pattern, rules->pattern))
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized with the pattern '%s', but %s has '%s'",
+                        name, rules->pattern ? rules->pattern : "", path,
+                        wanted->pattern ? wanted->pattern : "");
+    return 0;
+}
+
+int elc_tokenizer_options_check(const char *path, const struct elc_tokenizer_id *rules,
+                                const char *name) {
+    bool google = rules->compat && strcmp(rules->compat, "google") == 0;
+    struct elc_tokenizer_options wanted = {
+        .cased = rules->cased, .strip_accents = -1, .google = google};
+    int rc = elc_tokenizer_options_read(&wanted, path);
+    if (rc == 0)
+        rc = check_rules(&wanted, path, rules, google, name);
+    elc_tokenizer_options_free(&wanted);
+    return rc;
+}

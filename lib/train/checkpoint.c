@@ -152,10 +152,12 @@ static int save_network(const struct elc_checkpoint *checkpoint, size_t index, c
     char *path = elc_path_join(root, network->name);
     int err = path ? make_directory(path) : ELC_ENOMEM;
     if (!err)
-        err = elc_network_save(path, network->config, network->trained->table,
-                               network->trained->values, shared ? owner->table : NULL,
-                               shared ? owner->values : NULL, checkpoint->vocab, checkpoint->cased,
-                               checkpoint->strip_accents, checkpoint->max_length);
+        err = elc_network_save(
+            path, network->config, network->trained->table, network->trained->values,
+            shared ? owner->table : NULL, shared ? owner->values : NULL, checkpoint->vocab,
+            checkpoint->rules.cased, checkpoint->rules.strip_accents, checkpoint->max_length);
+    if (!err)
+        err = elc_tokenizer_config_save(path, &checkpoint->rules, checkpoint->max_length);
     if (!err)
         err = elc_fsync_directory(path);
     free(path);

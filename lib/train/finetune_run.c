@@ -136,8 +136,7 @@ static int open_finetuning(void *self, struct elc_run *run) {
     run->checkpoint = (struct elc_checkpoint){
         .networks = {{"model", &f->config, &f->trained}},
         .vocab = f->job->vocab,
-        .cased = header->tokenizer.cased,
-        .strip_accents = header->tokenizer.strip_accents,
+        .rules = header->tokenizer,
         .max_length = header->max_length,
     };
     return make_network(f);

@@ -30,8 +30,7 @@ static void describe(struct elc_pretraining *p) {
     struct elc_checkpoint *checkpoint = &p->run->checkpoint;
     *checkpoint = (struct elc_checkpoint){
         .vocab = p->job->vocab,
-        .cased = header->tokenizer.cased,
-        .strip_accents = header->tokenizer.strip_accents,
+        .rules = header->tokenizer,
         .max_length = header->max_length,
     };
     for (int i = 0; i < 2; i++)

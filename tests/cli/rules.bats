@@ -136,3 +136,19 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     electra-tokenize --no-history --vocab crlf.txt "$CORPUS" > crlf.els
     electra-tokenize --no-history --vocab vocab.txt "$CORPUS" | cmp - crlf.els
 }
+
+@test "a model keeps the rules that it was trained on" {
+    electra-vocab --size 500 "$CORPUS" > words.txt
+    electra-tokenize --docs --vocab words.txt --max-length 32 --compat google --pattern '\w+' "$CORPUS" |
+        electra-train pretrain --config nano --vocab words.txt --steps 1 --batch 4 -q -o model > /dev/null
+    head -n 3 "$CORPUS" > text
+    electra-tokenize -m model text > same.els
+    [[ $(electra-view --header same.els) == *'"compat":"google","pattern":"\\w+"'* ]]
+    electra-score -m model --task rtd same.els > /dev/null
+    electra-tokenize -m model --compat fast text > fast.els
+    status_is 1 electra-score -m model --task rtd fast.els
+    [[ $stderr == *"fast.els was tokenized with --compat fast, but "*" wants google" ]]
+    electra-tokenize -m model --pattern '\w' text > letters.els
+    status_is 1 electra-score -m model --task rtd letters.els
+    [[ $stderr == *"letters.els was tokenized with the pattern '\\w', but "*" has '\\w+'" ]]
+}

@@ -77,7 +77,7 @@ static int make_fixture(void **state) {
         .networks = {{"discriminator", configs[0], &f->trained[0]},
                      {"generator", configs[1], &f->trained[1]}},
         .vocab = f->vocab,
-        .strip_accents = true,
+        .rules = {.strip_accents = true},
         .max_length = 16,
     };
     *state = f;
