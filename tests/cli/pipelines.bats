@@ -89,6 +89,23 @@ pretrain() {
     done
 }
 
+@test "pretrain: on from weights that are there, with their vocabulary" {
+    make_text
+    export BUDGET='--steps 5'
+    pretrain >/dev/null
+    mkdir published
+    cp -rL work/model/{discriminator,generator} published
+    pretrain INIT=published WORK=more >log
+    run ! grep vocabulary log
+    [ -e more/model/done ] && [ ! -e more/vocab.txt ]
+    cmp published/discriminator/vocab.txt more/model/discriminator/vocab.txt
+    # The first step is made with the weights that were there, and their learning begins anew.
+    loss() { sed -n 's/^{"step":1,.*"mlm_loss":\([^,]*\),.*/\1/p' "$1"; }
+    [ "$(loss more/model/metrics.jsonl)" != "$(loss work/model/metrics.jsonl)" ]
+    grep -q '^{"step":1,.*"learning_rate":0.0,' more/model/metrics.jsonl
+    [ "$(pretrain INIT=published WORK=more)" = "make: Nothing to be done for 'model'." ]
+}
+
 @test "pretrain: BERT's objective, and replacements recorded before, on the same tokens" {
     make_text
     export BUDGET='--steps 5'

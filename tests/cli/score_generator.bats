@@ -152,6 +152,18 @@ near() {
     [ -s shard.2 ]
 }
 
+@test "memory is flat" {
+    local task few many
+    small
+    for _ in {1..20}; do cat text.els; done > few.els
+    for _ in {1..40}; do cat few.els; done > many.els
+    for task in fill pll; do
+        few=$(electra-score -j 1 -v --task $task -m model few.els 2>&1 > /dev/null | grep -oE '[0-9.]+ MB')
+        many=$(electra-score -j 1 -v --task $task -m model many.els 2>&1 > /dev/null | grep -oE '[0-9.]+ MB')
+        awk -v few="${few% MB}" -v many="${many% MB}" 'BEGIN { exit !(few > 0 && many < few + 4) }'
+    done
+}
+
 @test "a run's generator is what fill and pll take" {
     small
     mkdir run
