@@ -31,6 +31,11 @@ long long elc_input_read_some(struct elc_input *input, void *bytes, size_t len) 
 bool elc_input_would_block(const struct elc_input *input);
 void elc_input_close(struct elc_input *input); /* idempotent; leaves standard input open */
 
+/* "gzip", "zstd", "xz", "bzip2": the program that compressed what begins with these bytes, and
+ * whose option -dc gives it back; NULL: none of them. Ten bytes tell. */
+enum { ELC_COMPRESSOR_BYTES = 10 };
+const char *elc_compressor(const void *bytes, size_t len);
+
 /* An output: standard output (path NULL or "-"), or a file that is written under a temporary
  * name beside its place and renamed by elc_output_commit, keeping the permissions of what it
  * replaces; through a symbolic link, the file behind it. A path that names something other than a
@@ -39,8 +44,8 @@ void elc_input_close(struct elc_input *input); /* idempotent; leaves standard in
  * leaves what was there before. A reader that has closed the pipe ends the process by SIGPIPE. */
 struct elc_output {
     int fd;
-    const char *name;      /* for messages; borrowed */
-    char *final_path;      /* NULL: written in place */
+    const char *name; /* for messages; borrowed */
+    char *final_path; /* NULL: written in place */
     char *temporary_path;
     struct elc_buffer pending;
 };

@@ -155,27 +155,16 @@ static int frame_uint(const struct elc_record *map, const char *key, uint64_t *v
 
 /* ---- headers ---- */
 
-static bool begins(const struct elc_source *source, const char *magic, size_t len) {
-    return source->len >= len && memcmp(source->data, magic, len) == 0;
-}
-
 /* What waits is no header: says what it looks like instead. */
 static int stranger(const struct elc_reader *reader) {
     const struct elc_source *source = &reader->source;
-    if (begins(source, "\x1f\x8b", 2))
-        return elc_fail(ELC_EFORMAT, "compressed by gzip: pipe it through gzip -dc");
-    if (begins(source, "\x28\xb5\x2f\xfd", 4))
-        return elc_fail(ELC_EFORMAT, "compressed by zstd: pipe it through zstd -dc");
-    if (begins(source,
-               "\xfd"
-               "7zXZ",
-               5))
-        return elc_fail(ELC_EFORMAT, "compressed by xz: pipe it through xz -dc");
-    if (begins(source, "BZh", 3))
-        return elc_fail(ELC_EFORMAT, "compressed by bzip2: pipe it through bzip2 -dc");
+    const char *compressor = elc_compressor(source->data, source->len);
+    if (compressor)
+        return elc_fail(ELC_EFORMAT, "compressed by %s: pipe it through %s -dc", compressor,
+                        compressor);
     if (reader->segments > 0)
         return elc_fail(ELC_EFORMAT, "what follows the end of a segment is no header");
-    if (begins(source, "{", 1))
+    if (source->data[0] == '{')
         return elc_fail(ELC_EFORMAT, "JSON, not a stream: electra-view --from jsonl makes one, and "
                                      "electra-eval --from jsonl reads results");
     if (source->data[0] < 0x80)
@@ -210,7 +199,8 @@ static int mark_shard(struct elc_reader *reader) {
 static int read_header(struct elc_reader *reader) {
     struct elc_record map;
     struct elc_source *source = &reader->source;
-    int got = elc_source_fill(source, 8); /* fewer will do to tell a stranger by */
+    int got =
+        elc_source_fill(source, ELC_COMPRESSOR_BYTES); /* fewer will do to tell a stranger by */
     if (got < 0)
         return got;
     if (!is_map(source->data))

@@ -48,23 +48,10 @@ void elc_lines_destroy(struct elc_lines *lines) {
 
 /* What an operand begins with that cannot be text. */
 static int check_magic(const char *name, const struct elc_buffer *text) {
-    static const struct {
-        const char *magic;
-        size_t len;
-        const char *format, *program;
-    } compressed[] = {
-        {"\x1F\x8B", 2, "gzip", "gzip -dc"},
-        {"\x28\xB5\x2F\xFD", 4, "zstd", "zstd -dc"},
-        {"\xFD"
-         "7zXZ",
-         5, "xz", "xz -dc"},
-        {"BZh91AY&SY", 10, "bzip2", "bzip2 -dc"},
-    };
-    for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++)
-        if (text->len >= compressed[i].len &&
-            memcmp(text->data, compressed[i].magic, compressed[i].len) == 0)
-            return elc_fail(ELC_EFORMAT, "%s: compressed by %s, not text; pipe it through %s", name,
-                            compressed[i].format, compressed[i].program);
+    const char *compressor = elc_compressor(text->data, text->len);
+    if (compressor)
+        return elc_fail(ELC_EFORMAT, "%s: compressed by %s, not text; pipe it through %s -dc", name,
+                        compressor, compressor);
     if (text->len >= 9 && text->data[0] >= 0x80 &&
         memcmp(text->data + 1,
                "\xA7"

@@ -130,6 +130,7 @@ static void what_is_not_text_is_refused_by_name(void **state) {
         {"\xFD"
          "7zXZ\0",
          6, "compressed by xz, not text; pipe it through xz -dc"},
+        {"BZh61AY&SY..", 12, "compressed by bzip2, not text; pipe it through bzip2 -dc"},
         {"\x87\xA7"
          "electra\x01",
          10, "a stream of records, not text"},
