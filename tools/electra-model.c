@@ -105,6 +105,18 @@ static void report(struct tool *tool, const struct elc_conversion *conversion) {
                   conversion->cased ? "not lower-cased" : "lower-cased");
 }
 
+/* All tensors that the network lacks; if only the head does, how to do without it. */
+static void report_missing(struct tool *tool, const struct elc_buffer *missing) {
+    static const char encoder[] = "electra.";
+    const char *name = (const char *)missing->data;
+    bool whole = missing->len > 0;
+    for (size_t at = 0; at < missing->len; at += strlen(name + at) + 1)
+        whole = whole && strncmp(name + at, encoder, sizeof encoder - 1) != 0;
+    list(tool, missing, say_missing);
+    if (whole)
+        tool_warn(tool, "%s: only the head is missing; --encoder leaves it", tool->operands[0]);
+}
+
 static int convert(struct tool *tool, const struct options *options) {
     struct elc_convert_options convert_options = options->convert;
     struct elc_conversion conversion;
@@ -125,7 +137,7 @@ static int convert(struct tool *tool, const struct options *options) {
         status = tool_fail(tool, "%s", elc_error());
     else
         status = TOOL_FAILED;
-    list(tool, &conversion.missing, say_missing);
+    report_missing(tool, &conversion.missing);
     elc_conversion_free(&conversion);
     tool->records = 1;
     return status;

@@ -61,8 +61,8 @@ static int find_architecture(enum elc_architecture *architecture, const json_t *
             return 0;
         }
     return elc_fail(ELC_EMISMATCH,
-                    "'architectures' is '%s', whose head has no counterpart here; the encoder "
-                    "alone can be asked for",
+                    "'architectures' is '%s', whose head has no counterpart here; --encoder "
+                    "leaves it",
                     name ? name : "no list of names");
 }
 
@@ -97,8 +97,8 @@ static int from_bert(json_t *object) {
 /* Its head's activation is that of its layers; ELECTRA's is GELU whatever the layers have. */
 static int check_bert(const struct elc_config *config) {
     if (config->architecture == ELC_GENERATOR && config->hidden_act != ELC_GELU)
-        return elc_fail(ELC_EMISMATCH, "'hidden_act' is not 'gelu', as ELECTRA's head has it; the "
-                                       "encoder alone can be asked for");
+        return elc_fail(ELC_EMISMATCH, "'hidden_act' is not 'gelu', as ELECTRA's head has it; "
+                                       "--encoder leaves the head");
     return 0;
 }
 

@@ -90,7 +90,8 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
         grep -qx "electra-model: $GOLDEN/encoder: tensor 'classifier.$tensor' is missing" \
             <<<"$stderr"
     done
-    [ "${#stderr_lines[@]}" = 4 ]
+    [ "${stderr_lines[4]}" = "electra-model: $GOLDEN/encoder: only the head is missing; --encoder leaves it" ]
+    [ "${#stderr_lines[@]}" = 5 ]
     [ -z "$(find . -name 'none*')" ]
     # The same without the head.
     electra-model convert --encoder --config "$GOLDEN/classifier/config.json" -o none \
