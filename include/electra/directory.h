@@ -47,8 +47,8 @@ int elc_network_save(const char *directory, const struct elc_config *config,
                      const struct elc_table *owner_table, const elc_float *owner,
                      const struct elc_vocab *vocab, bool cased, bool strip_accents,
                      uint32_t max_length) ELC_MUST_CHECK;
-/* Writes tokenizer_config.json with all that a stream says of its rules, `compat` and `pattern` too:
- * after elc_network_save, which knows of case and accents alone. */
+/* Writes tokenizer_config.json with all that a stream says of its rules, `compat` and `pattern`
+ * too: after elc_network_save, which knows of case and accents alone. */
 int elc_tokenizer_config_save(const char *directory, const struct elc_tokenizer_id *rules,
                               uint32_t max_length) ELC_MUST_CHECK;
 

@@ -51,8 +51,8 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
  * elc_tokenizer_options_free frees it. */
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
                                const char *path) ELC_MUST_CHECK;
-/* ELC_EMISMATCH, naming both sides, unless the stream `name` was tokenized by these rules, as `path`
- * wants it. What the files of `path` do not speak of may be either way, but a pattern. */
+/* ELC_EMISMATCH, naming both sides, unless the rules of the stream `name` are those that `path`
+ * wants. What the files of `path` do not speak of may be either way, but for a pattern. */
 int elc_tokenizer_options_check(const char *path, const struct elc_tokenizer_id *rules,
                                 const char *name) ELC_MUST_CHECK;
 /* Frees what elc_tokenizer_options_read has allocated. */
