@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "electra/json_text.h"
+#include "electra/tsv.h"
 
 /* What a report shows, worked out. */
 struct shown {
@@ -120,21 +121,10 @@ static int put_numbers(struct elc_buffer *out, const double *values, size_t n) {
     return err;
 }
 
-/* Tab, newline and backslash as \t, \n and \\. */
-static int put_escaped(struct elc_buffer *out, const char *text, size_t len) {
-    int err = 0;
-    for (size_t i = 0; !err && i < len; i++) {
-        const char *escape = text[i] == '\t' ? "\\t" : text[i] == '\n' ? "\\n" : "\\\\";
-        bool plain = text[i] != '\t' && text[i] != '\n' && text[i] != '\\';
-        err = elc_buffer_append(out, plain ? text + i : escape, plain ? 1 : 2);
-    }
-    return err;
-}
-
 static int put_class(struct elc_buffer *out, const struct elc_evaluation *evaluation, size_t i) {
     size_t len;
     const char *name = elc_evaluation_class(evaluation, i, &len);
-    return put_escaped(out, name, len);
+    return elc_tsv_text(out, name, len);
 }
 
 static int tsv_names(struct elc_buffer *out, const struct shown *shown) {

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "electra/json_text.h"
+#include "electra/tsv.h"
 
 /* 15 digits are the most that give back every decimal number as it was written. */
 enum { DIGITS = 15 };
@@ -19,25 +20,10 @@ int elc_description_json(struct elc_buffer *text, const struct json_t *object) {
 
 /* ---- TSV ---- */
 
-static int put_word(struct elc_buffer *text, const char *word) {
-    int err = 0;
-    while (!err && *word) {
-        size_t len = strcspn(word, "\t\n\\");
-        err = elc_buffer_append(text, word, len);
-        word += len;
-        if (!err && *word) {
-            const char escaped[2] = {'\\', *word == '\t' ? 't' : *word == '\n' ? 'n' : '\\'};
-            err = elc_buffer_append(text, escaped, sizeof escaped);
-            word++;
-        }
-    }
-    return err;
-}
-
 static int put_value(struct elc_buffer *text, const json_t *value) {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return put_word(text, json_string_value(value));
+        return elc_tsv_text(text, json_string_value(value), json_string_length(value));
     case JSON_INTEGER:
         return elc_buffer_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     case JSON_REAL:
@@ -63,7 +49,7 @@ static int put_value(struct elc_buffer *text, const json_t *value) {
 
 /* `key TAB value…`: the values of an object, or the one value. */
 static int put_row(struct elc_buffer *text, const char *key, const json_t *row) {
-    int err = put_word(text, key);
+    int err = elc_tsv_text(text, key, strlen(key));
     if (!err && !json_is_object(row)) {
         err = elc_buffer_append(text, "\t", 1);
         if (!err)

@@ -26,6 +26,7 @@
 #include "electra/record.h"
 #include "electra/score.h"
 #include "electra/stream.h"
+#include "electra/tsv.h"
 #include "electra/vocab.h"
 #include "electra/answers.h"
 #include "head.h"
@@ -249,10 +250,8 @@ int elc_score_format_rejected(struct elc_buffer *out, const struct elc_scorer *s
                               const struct elc_record *record, unsigned id_width,
                               const char *message, struct elc_builder *builder) ELC_MUST_CHECK;
 
-/* For tasks. TSV: the record's id; text with tab, newline and backslash as \t, \n and \\; a token.
- */
+/* For tasks. TSV (electra/tsv.h): the record's id; a token. */
 int elc_tsv_id(struct elc_buffer *out, const struct elc_record *record) ELC_MUST_CHECK;
-int elc_tsv_text(struct elc_buffer *out, const char *text, size_t len) ELC_MUST_CHECK;
 int elc_tsv_token(struct elc_buffer *out, const struct elc_scorer *scorer,
                   uint32_t id) ELC_MUST_CHECK;
 /* JSON values, NULL when out of memory. A number is as %.9g has it, which names every float; one

@@ -12,24 +12,6 @@
 
 /* ---- TSV ---- */
 
-int elc_tsv_text(struct elc_buffer *out, const char *text, size_t len) {
-    int err = 0;
-    for (size_t at = 0; !err && at < len;) {
-        size_t plain = at;
-        while (plain < len && text[plain] != '\t' && text[plain] != '\n' && text[plain] != '\\')
-            plain++;
-        err = elc_buffer_append(out, text + at, plain - at);
-        if (!err && plain < len)
-            err = elc_buffer_append(out,
-                                    text[plain] == '\t'   ? "\\t"
-                                    : text[plain] == '\n' ? "\\n"
-                                                          : "\\\\",
-                                    2);
-        at = plain + 1;
-    }
-    return err;
-}
-
 int elc_tsv_token(struct elc_buffer *out, const struct elc_scorer *scorer, uint32_t id) {
     size_t len = 0;
     const char *token = elc_vocab_token(scorer->vocab, id, &len);
