@@ -179,11 +179,11 @@ static int check_tied(struct work *work, const struct elc_config *config) {
 
 /* ---- history ---- */
 
-static void hash_files(struct work *work) {
+static int hash_files(struct work *work) {
     const struct elc_foreign *foreign = &work->foreign;
     XXH3_state_t *state = XXH3_createState();
     if (!state)
-        return; /* a history without it */
+        return elc_fail_memory(0);
     XXH3_128bits_reset(state);
     for (size_t i = 0; i < foreign->n_maps; i++)
         XXH3_128bits_update(state, foreign->maps[i].data, foreign->maps[i].len);
@@ -191,6 +191,7 @@ static void hash_files(struct work *work) {
     snprintf(work->hash, sizeof work->hash, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
     XXH3_freeState(state);
+    return 0;
 }
 
 /* The configuration as it is written: with what made it. */
@@ -330,9 +331,10 @@ static int convert(struct work *work, const char *output, const char *source) {
     if (err)
         return err;
     work->conversion->format = work->foreign.format;
-    hash_files(work);
     work->used = calloc(work->foreign.n_tensors + 1, sizeof *work->used);
-    err = work->used ? read_text(work) : elc_fail_memory(work->foreign.n_tensors);
+    err = work->used ? hash_files(work) : elc_fail_memory(work->foreign.n_tensors);
+    if (!err)
+        err = read_text(work);
     if (!err)
         err = elc_staging_new(&staging, output);
     if (!err) {
