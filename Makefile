@@ -92,6 +92,7 @@ $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/common.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
 $(BUILD)/bin/electra-train: $(TRAIN_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/bin/electra-tokenize: $(BUILD)/tools/tokenize_settings.o
 
 # --- tests ---
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -199,7 +200,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
 -include $(LIB_OBJ:.o=.d) $(DOUBLE_OBJ:.o=.d) $(TOOL_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tools/common.d \
-	$(TRAIN_SRC:%.c=$(BUILD)/%.d)
+	$(BUILD)/tools/tokenize_settings.d $(TRAIN_SRC:%.c=$(BUILD)/%.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(GRADIENT_SRC:%.c=$(BUILD)/double/%.d)
 
 .PHONY: all units test check check-long asan ubsan tsan lint demo bench deps install uninstall clean \

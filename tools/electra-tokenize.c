@@ -1,22 +1,10 @@
 /* electra-tokenize: text to tokens stream. */
-#include "common.h"
+#include "tokenize.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "electra/compare.h"
-#include "electra/config.h"
-#include "electra/directory.h"
 #include "electra/pack.h"
-#include "electra/tokenize_run.h"
-
-enum {
-    TEXT_LENGTH = 512, /* defaults of --max-length */
-    DOCS_LENGTH = 128,
-    SQUAD_STRIDE = 128, /* default of --stride, and at most a third of --max-length */
-    LENGTH_LIMIT = 65535,
-};
 
 /* ---- what a run reports ---- */
 
@@ -61,126 +49,16 @@ static void report(struct tool *tool, const struct elc_tokenize_counts *counts,
                   counts->cut_texts);
 }
 
-/* ---- options ---- */
-
-static const char *const layout_names[] = {"--lines", "--docs",  "--tsv",
-                                           "--jsonl", "--conll", "--squad"};
-enum { N_LAYOUTS = sizeof layout_names / sizeof *layout_names };
-
-static const char truncations[] = "longest-first|only-first|only-second";
-
-struct settings {
-    const char *vocab, *model, *strip_accents, *invalid, *truncation, *compat, *pattern;
-    bool cased, text, words, compare;
-    bool layouts[N_LAYOUTS]; /* which of them was asked for */
-    enum elc_input_layout layout;
-    struct elc_columns columns;
-    bool windows;
-    uint64_t max_length, stride; /* 0: the default */
-    const char *vocab_hash;      /* what the history holds for --vocab and --model */
-};
-
-/* How the model of `-m` wants its texts: vocabulary, case, longest text. */
-static int read_model(struct settings *settings, struct elc_vocab **vocab,
-                      struct elc_tokenizer_options *rules) {
-    char *directory;
-    struct elc_config config;
-    int err = elc_directory_resolve(&directory, settings->model, ELC_DISCRIMINATOR);
-    if (err)
-        return err;
-    char *config_path = elc_path_join(directory, "config.json");
-    err = config_path ? elc_config_read(&config, config_path) : ELC_ENOMEM;
-    if (!err)
-        err = elc_vocab_read(vocab, directory);
-    if (!err)
-        err = elc_tokenizer_options_read(rules, directory);
-    if (!err && settings->max_length > config.max_position_embeddings)
-        err = elc_fail(ELC_EMISMATCH, "--max-length %" PRIu64 ": %s has only %" PRIu32 " positions",
-                       settings->max_length, settings->model, config.max_position_embeddings);
-    if (!err && settings->max_length == 0)
-        settings->max_length = config.max_position_embeddings;
-    free(config_path);
-    free(directory);
-    return err;
-}
-
-/* The vocabulary, and the rules: what the model says, then the options. */
-static int read_rules(struct settings *settings, struct elc_vocab **vocab,
-                      struct elc_tokenizer_options *rules) {
-    int err = settings->model ? read_model(settings, vocab, rules)
-                              : elc_vocab_read(vocab, settings->vocab);
-    if (!err && !settings->model)
-        err = elc_tokenizer_options_read(rules, settings->vocab);
-    if (err)
-        return err;
-    settings->vocab_hash = elc_vocab_id(*vocab)->xxh3;
-    rules->cased = rules->cased || settings->cased;
-    if (settings->strip_accents)
-        rules->strip_accents = strcmp(settings->strip_accents, "yes") == 0;
-    if (settings->compat)
-        rules->google = strcmp(settings->compat, "google") == 0;
-    if (!settings->pattern)
-        return 0;
-    elc_tokenizer_options_free(rules);
-    rules->pattern = strdup(settings->pattern);
-    return rules->pattern ? 0 : elc_fail_memory(strlen(settings->pattern));
-}
+/* ---- tokenizing ---- */
 
 static int open_tokenizer(struct settings *settings, struct elc_vocab **vocab,
                           struct elc_tokenizer **tokenizer) {
     struct elc_tokenizer_options rules = {.strip_accents = -1};
-    int err = read_rules(settings, vocab, &rules);
-    if (settings->max_length == 0)
-        settings->max_length = settings->layout == ELC_INPUT_DOCS ? DOCS_LENGTH : TEXT_LENGTH;
+    int err = settings_rules(settings, vocab, &rules);
     if (!err)
         err = elc_tokenizer_new(tokenizer, *vocab, &rules);
     elc_tokenizer_options_free(&rules);
     return err;
-}
-
-/* A pattern that PCRE2 does not take is a usage error. */
-static int check_pattern(const struct settings *settings) {
-    const struct elc_tokenizer_options rules = {.pattern = settings->pattern};
-    struct elc_tokenizer *tokenizer = NULL;
-    int err = settings->pattern ? elc_tokenizer_new(&tokenizer, NULL, &rules) : 0;
-    elc_tokenizer_destroy(tokenizer);
-    return err;
-}
-
-static struct elc_tokenize_options run_options(const struct tool *tool,
-                                               const struct settings *settings) {
-    enum elc_truncation truncation = settings->windows ? ELC_ONLY_SECOND : ELC_LONGEST_FIRST;
-    if (settings->truncation)
-        truncation = settings->truncation[0] == 'l'                    ? ELC_LONGEST_FIRST
-                     : strcmp(settings->truncation, "only-first") == 0 ? ELC_ONLY_FIRST
-                                                                       : ELC_ONLY_SECOND;
-    return (struct elc_tokenize_options){
-        .layout = settings->layout,
-        .columns = settings->columns,
-        .max_length = (uint32_t)settings->max_length,
-        .truncation = truncation,
-        .windows = settings->windows,
-        .overlap = (uint32_t)settings->stride,
-        .text = settings->text,
-        .words = settings->words,
-        .replace_invalid = strcmp(settings->invalid, "replace") == 0,
-        .keep_going = tool->keep_going,
-        .flush = tool->flush,
-        .seed = tool->seed,
-        .n_threads = tool->threads,
-    };
-}
-
-/* The overlap of windows, once it is known how long they are. */
-static int check_stride(struct settings *settings) {
-    bool pair = settings->columns.pair || settings->layout == ELC_INPUT_SQUAD;
-    uint64_t room = settings->max_length - (pair ? 3 : 2), third = settings->max_length / 3;
-    if (settings->layout == ELC_INPUT_SQUAD && !settings->windows)
-        settings->stride = third < SQUAD_STRIDE ? third : SQUAD_STRIDE;
-    if (settings->stride < room)
-        return 0;
-    return elc_fail(ELC_EINVAL, "--stride %" PRIu64 ": windows have room for %" PRIu64 " tokens",
-                    settings->stride, room);
 }
 
 static int tokenize(struct tool *tool, struct settings *settings) {
@@ -188,10 +66,10 @@ static int tokenize(struct tool *tool, struct settings *settings) {
     struct elc_tokenizer *tokenizer = NULL;
     struct elc_output output = {.fd = -1};
     int err = open_tokenizer(settings, &vocab, &tokenizer);
-    bool usage = !err && check_stride(settings) < 0;
+    bool usage = !err && settings_lengths(settings) < 0;
     if (!err && !usage)
         err = elc_output_open(&output, tool->output);
-    struct elc_tokenize_options options = run_options(tool, settings);
+    struct elc_tokenize_options options = settings_run(settings, tool);
     struct elc_tokenize_run run = {
         .tokenizer = tokenizer,
         .vocab = vocab,
@@ -229,7 +107,7 @@ static int compare(struct tool *tool, struct settings *settings) {
     struct elc_tokenizer *fast = NULL, *google = NULL;
     struct elc_output output = {.fd = -1};
     struct elc_tokenizer_options rules = {.strip_accents = -1};
-    int err = read_rules(settings, &vocab, &rules);
+    int err = settings_rules(settings, &vocab, &rules);
     rules.google = false;
     if (!err)
         err = elc_tokenizer_new(&fast, vocab, &rules);
@@ -264,71 +142,6 @@ static int compare(struct tool *tool, struct settings *settings) {
 }
 
 /* ---- the command line ---- */
-
-static int choose_layout(struct settings *settings) {
-    const char *chosen = NULL;
-    settings->layout = ELC_INPUT_LINES;
-    for (int i = 0; i < N_LAYOUTS; i++) {
-        if (!settings->layouts[i])
-            continue;
-        if (chosen)
-            return elc_fail(ELC_EINVAL, "%s and %s exclude each other", chosen, layout_names[i]);
-        chosen = layout_names[i];
-        settings->layout = (enum elc_input_layout)i;
-    }
-    return 0;
-}
-
-/* Options that the layout has no use for. */
-static int check_layout(const struct tool *tool, const struct settings *settings) {
-    enum {
-        DOCS = 1 << ELC_INPUT_DOCS,
-        TSV = 1 << ELC_INPUT_TSV,
-        JSONL = 1 << ELC_INPUT_JSONL,
-        CONLL = 1 << ELC_INPUT_CONLL,
-        ALL = (1 << N_LAYOUTS) - 1,
-    };
-    static const struct {
-        const char *name;
-        unsigned layouts;
-        const char *meant;
-    } options[] = {
-        {"text", TSV | JSONL | CONLL, "--tsv, --jsonl and --conll"},
-        {"label", TSV | JSONL | CONLL, "--tsv, --jsonl and --conll"},
-        {"pair", TSV | JSONL, "--tsv and --jsonl"},
-        {"id", TSV | JSONL, "--tsv and --jsonl"},
-        {"header", TSV, "--tsv"},
-        {"stride", ALL & ~DOCS, "all layouts but --docs"},
-    };
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (tool_option(tool, options[i].name)->given &&
-            !(options[i].layouts >> settings->layout & 1))
-            return elc_fail(ELC_EINVAL, "--%s is for %s, not %s", options[i].name, options[i].meant,
-                            layout_names[settings->layout]);
-    return 0;
-}
-
-/* Columns that have no names. */
-static int check_columns(const struct settings *settings) {
-    const struct elc_columns *columns = &settings->columns;
-    const char *const given[] = {columns->text, columns->pair, columns->label, columns->id};
-    bool named = settings->layout == ELC_INPUT_JSONL || columns->header;
-    for (size_t i = 0; i < sizeof given / sizeof *given && !named; i++)
-        if (given[i] && (given[i][0] < '1' || given[i][strspn(given[i], "0123456789")] != '\0'))
-            return elc_fail(ELC_EINVAL,
-                            "column '%s': columns are numbers from 1; names need --header",
-                            given[i]);
-    return 0;
-}
-
-static int check_truncation(const struct settings *settings) {
-    if (settings->truncation && !settings->columns.pair)
-        return elc_fail(ELC_EINVAL, "--truncation is for pairs: --pair COL");
-    if (settings->truncation && settings->windows && settings->truncation[0] == 'l')
-        return elc_fail(ELC_EINVAL, "windows slide over one text: with --stride, --truncation is "
-                                    "only-first or only-second");
-    return 0;
-}
 
 int main(int argc, char **argv) {
     struct settings set = {.invalid = "replace", .text = true};
@@ -377,7 +190,7 @@ int main(int argc, char **argv) {
          ELC_PACK_MIN_LENGTH, LENGTH_LIMIT, .shapes = true},
         {0, "truncation", OPTION_CHOICE, &set.truncation, "NAME",
          "cut longest-first, only-first or only-second [the first; in windows the last]",
-         .choices = truncations, .shapes = true},
+         .choices = TRUNCATIONS, .shapes = true},
         {0, "stride", OPTION_COUNT, &set.stride, "N",
          "do not cut: windows, which share N tokens with the one before [--squad: 128]", 0,
          LENGTH_LIMIT, .shapes = true},
@@ -406,14 +219,8 @@ int main(int argc, char **argv) {
         .threads = 1,
     };
     tool_parse(&tool, argc, argv);
-    if (!set.vocab == !set.model)
-        return tool_usage(&tool, "give either --vocab FILE or -m MODEL");
-    set.windows = tool_option(&tool, "stride")->given;
-    if (choose_layout(&set) < 0 || check_layout(&tool, &set) < 0 || check_columns(&set) < 0 ||
-        check_truncation(&set) < 0 || check_pattern(&set) < 0)
+    if (settings_check(&set, &tool) < 0)
         return tool_usage(&tool, "%s", elc_error());
-    if (set.compare && (set.compat || set.layout != ELC_INPUT_LINES))
-        return tool_usage(&tool, "--compare reads lines, by both rules");
     if (set.compare)
         return compare(&tool, &set);
     tool_refuse_terminal_output(&tool);
