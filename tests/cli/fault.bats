@@ -157,20 +157,17 @@ converted_or_not() {
 }
 
 @test "electra-model convert: the whole model or none" {
-    local golden=$ROOT/tests/golden/convert/discriminator
-    electra-model convert -o good "$golden/legacy.bin"
+    local golden=$ROOT/tests/golden/convert source
+    electra-model convert -o good "$golden/discriminator/legacy.bin"
     sweep 'write fsync rename open close mmap' 1 converted_or_not \
-        faulty electra-model convert -o m "$golden/legacy.bin"
-    sweep malloc 67 converted_or_not faulty electra-model convert -o m "$golden/legacy.bin"
-    sweep malloc 71 converted_or_not faulty electra-model convert -o m "$golden/pytorch_model.bin"
-    sweep malloc 79 converted_or_not faulty electra-model convert -o m "$golden/flax_model.msgpack"
-    sweep malloc 79 converted_or_not faulty electra-model convert -o m "$golden/sharded"
-    rm -r good
-    electra-model convert -o good "$golden/../tensorflow/electra"
-    sweep 'mkdir mmap' 1 converted_or_not faulty electra-model convert -o m \
-        "$golden/../tensorflow/electra"
-    sweep malloc 97 converted_or_not faulty electra-model convert -o m \
-        "$golden/../tensorflow/electra"
+        faulty electra-model convert -o m "$golden/discriminator/legacy.bin"
+    for source in discriminator/{legacy.bin,pytorch_model.bin,flax_model.msgpack,sharded} \
+        tensorflow/electra; do
+        rm -r good
+        electra-model convert -o good "$golden/$source"
+        sweep malloc 83 converted_or_not faulty electra-model convert -o m "$golden/$source"
+    done
+    sweep 'mkdir mmap' 1 converted_or_not faulty electra-model convert -o m "$golden/$source"
 }
 
 @test "electra-eval -o: the whole report or the one before" {
