@@ -233,7 +233,7 @@ static int take_tensors(struct work *work, const struct elc_config *config,
 static int write_network(struct work *work, const struct elc_config *config,
                          const char *directory) {
     struct elc_table table;
-    int err = elc_table_build(&table, config, false);
+    int err = elc_table_build(&table, config, ELC_SHARE_NOTHING);
     if (err)
         return err;
     elc_float *values = elc_calloc_aligned(table.total, sizeof *values);
