@@ -121,6 +121,9 @@ const struct elc_header *elc_reader_header(const struct elc_reader *reader);
 const char *elc_reader_name(const struct elc_reader *reader);
 /* From now on a read that waits ends with ELC_ESTOPPED once this flag, borrowed, is set. */
 void elc_reader_stop_when(struct elc_reader *reader, const volatile sig_atomic_t *stop);
+/* What is said to whoever gives text, or JSON, where a stream belongs, instead of "electra-tokenize
+ * makes one" and "electra-view --from jsonl makes one". Borrowed. */
+void elc_reader_hint(struct elc_reader *reader, const char *text, const char *json);
 /* Keeps only every `n`-th block, the `k`-th first (1 ≤ k ≤ n), counted over all operands; the
  * others are read and checked but not returned. Headers then name the shard, and blocks keep
  * their `first`. A stream that is a shard already is ELC_EMISMATCH. Before the first event. */

@@ -273,6 +273,9 @@ static int read_stream(struct elc_evaluation *evaluation, char *const *paths, si
     struct elc_reader *reader = NULL;
     struct elc_block block = {0};
     int err = elc_reader_new(&reader, paths, n_paths, evaluation->options.force), event = ELC_END;
+    if (!err)
+        elc_reader_hint(reader, "electra-score --format stream writes one",
+                        "--from jsonl reads results in JSON Lines");
     while (!err && (event = elc_reader_next(reader, &block)) > 0) {
         if (event == ELC_BLOCK)
             err = take_block(evaluation, &block, reader);

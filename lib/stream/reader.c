@@ -24,6 +24,7 @@ struct elc_reader {
     uint64_t records;     /* read in this segment */
     uint64_t payload_offset;
     uint64_t shard, shards, blocks_of_all;
+    const char *text_hint, *json_hint; /* NULL: the usual ones */
     XXH3_state_t *digest;
     int failed; /* the error that ended this reader */
 };
@@ -57,6 +58,11 @@ int elc_reader_new_memory(struct elc_reader **reader, const void *bytes, size_t 
 
 void elc_reader_stop_when(struct elc_reader *reader, const volatile sig_atomic_t *stop) {
     reader->source.stop = reader->source.input.stop = stop;
+}
+
+void elc_reader_hint(struct elc_reader *reader, const char *text, const char *json) {
+    reader->text_hint = text;
+    reader->json_hint = json;
 }
 
 int elc_reader_shard(struct elc_reader *reader, uint64_t k, uint64_t n) {
@@ -165,10 +171,12 @@ static int stranger(const struct elc_reader *reader) {
     if (reader->segments > 0)
         return elc_fail(ELC_EFORMAT, "what follows the end of a segment is no header");
     if (source->data[0] == '{')
-        return elc_fail(ELC_EFORMAT, "JSON, not a stream: electra-view --from jsonl makes one, and "
-                                     "electra-eval --from jsonl reads results");
+        return elc_fail(ELC_EFORMAT, "JSON, not a stream: %s",
+                        reader->json_hint ? reader->json_hint
+                                          : "electra-view --from jsonl makes one");
     if (source->data[0] < 0x80)
-        return elc_fail(ELC_EFORMAT, "text, not a stream: electra-tokenize makes one");
+        return elc_fail(ELC_EFORMAT, "text, not a stream: %s",
+                        reader->text_hint ? reader->text_hint : "electra-tokenize makes one");
     return elc_fail(ELC_EFORMAT, "not a stream: no header");
 }
 

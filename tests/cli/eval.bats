@@ -371,6 +371,11 @@ same() {
     status_is 1 electra-eval a.els b.els
     says "b.els: it has results of classify, what came before of regress"
     status_is 1 electra-eval --from jsonl a.els
+    says "a.els: a stream of records, not text"
+    status_is 1 electra-eval <(spam)
+    says "JSON, not a stream: --from jsonl reads results in JSON Lines"
+    status_is 1 electra-eval <(lines $'1\tham\t0.9')
+    says "text, not a stream: electra-score --format stream writes one"
     status_is 1 electra-eval <(head -c 200 b.els)
     status_is 1 electra-eval /dev/null
     says "/dev/null: empty"

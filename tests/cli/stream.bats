@@ -143,7 +143,7 @@ GOLDEN=tests/golden/stream/small.els
     [ "$stderr" = "electra-view: text: text, not a stream: electra-tokenize makes one" ]
     electra-view a.els > lines
     status_is 1 electra-view lines
-    [[ $stderr == *"--from jsonl makes one, and electra-eval --from jsonl reads results" ]]
+    [[ $stderr == *"--from jsonl makes one" ]]
     gzip -c a.els > a.els.gz
     status_is 1 electra-view a.els.gz
     [ "$stderr" = "electra-view: a.els.gz: compressed by gzip: pipe it through gzip -dc" ]
