@@ -36,6 +36,30 @@ END
 END
 }
 
+@test "NUL bytes and carriage returns are no trouble in any layout" {
+    printf 'hel\0lo\ty\0s\r\nworld\tno\r' > x.tsv
+    records x.tsv --tsv --label 2 --no-text > found
+    diff - found <<'END'
+{"id":1,"ids":[2,5,3],"label":"y\u0000s"}
+{"id":2,"ids":[2,6,3],"label":"no"}
+END
+    printf '{"text":"hello\\u0000"}\r\n{"text":"a"}\r' > x.jsonl
+    records x.jsonl --jsonl --no-text > found
+    diff - found <<'END'
+{"id":1,"ids":[2,5,3]}
+{"id":2,"ids":[2,12,3]}
+END
+    printf '{"text":"a\0"}\n' > x.jsonl
+    status_is 1 electra-tokenize --vocab vocab.txt --jsonl -o out.els x.jsonl
+    [[ $stderr == "electra-tokenize: x.jsonl: line 1: not JSON: "* ]]
+    printf 'hel\0lo O\r\n\r\na X\0\r' > x.conll
+    records x.conll --conll --no-text > found
+    diff - found <<'END'
+{"id":1,"ids":[2,5,3],"label":["O"]}
+{"id":2,"ids":[2,12,3],"label":["X\u0000"]}
+END
+}
+
 @test "rows: columns by name, in each file's own order, and no header is a text" {
     printf '\xEF\xBB\xBFlabel\ttext\r\nyes\thello\r\n' > a.tsv
     printf 'text\tlabel\nworld\tno\n!\tno' > b.tsv
@@ -181,6 +205,14 @@ END
         --tsv --pair 2 --max-length 9 --truncation only-first pair.tsv
     status_is 0 electra-tokenize --vocab vocab.txt --tsv --pair 2 --max-length 10 -o out.els pair.tsv
     [ "$stderr" = "electra-tokenize: 1 of 1 texts were cut to 10 tokens; 4 tokens were left out (see --max-length)" ]
+}
+
+@test "of an odd number of tokens either rule gives one to the other text" {
+    printf 'a a a a a\tb b b b b\n' > pair.tsv
+    for case in 'fast 12,12,12,3,14,14,14,14' 'google 12,12,12,12,3,14,14,14'; do
+        records pair.tsv --tsv --pair 2 --no-text -q --max-length 10 --compat "${case% *}" |
+            grep -qF "\"ids\":[2,${case#* },3]"
+    done
 }
 
 @test "windows over a text" {
