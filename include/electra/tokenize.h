@@ -16,6 +16,7 @@
 
 #include "electra/error.h"
 #include "electra/memory.h"
+#include "electra/utf8.h"
 #include "electra/vocab.h"
 
 #ifdef __cplusplus
@@ -79,12 +80,6 @@ struct elc_encoding {
 int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text, size_t len,
                          size_t limit, struct elc_encoding *encoding) ELC_MUST_CHECK;
 void elc_encoding_free(struct elc_encoding *encoding);
-
-/* Length of the valid UTF-8 that `text` begins with; equal to `len` if all of it is. */
-size_t elc_utf8_valid(const char *text, size_t len);
-/* Appends `text` to `clean` with each maximal invalid part (Unicode 15, 3.9, U+FFFD substitution
- * of maximal subparts) replaced by U+FFFD. Returns the number of replacements or an error. */
-long long elc_utf8_clean(struct elc_buffer *clean, const char *text, size_t len) ELC_MUST_CHECK;
 
 /* The words of a text, normalized, as vocabulary learning counts them: calls
  * found(context, bytes, len) for each and stops at its first negative result. Special tokens and

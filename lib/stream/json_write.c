@@ -6,6 +6,7 @@
 
 #include "electra/json.h"
 #include "electra/json_text.h"
+#include "electra/utf8.h"
 #include "header.h"
 #include "twin.h"
 #include "wire.h"
@@ -65,9 +66,12 @@ static json_t *from_uint(uint64_t number) {
 }
 
 static json_t *from_string(const struct elc_field *value) {
-    json_t *string =
-        json_stringn((const char *)value->as.bytes.data, value->as.bytes.len); /* if UTF-8 */
-    return string ? string : tagged("$str", base64(value->as.bytes.data, value->as.bytes.len));
+    const char *text = (const char *)value->as.bytes.data;
+    const size_t len = value->as.bytes.len;
+    if (elc_utf8_valid(text, len) != len)
+        return tagged("$str", base64(value->as.bytes.data, len));
+    json_t *string = json_stringn(text, len);
+    return string ? string : no_memory(NULL);
 }
 
 static json_t *from_ext(const struct elc_field *value) {
@@ -117,18 +121,17 @@ static json_t *from_pairs(struct tree *tree, const struct elc_field *value) {
 static bool is_plain_key(const char *bytes, size_t len) {
     if (len > 0 && (bytes[0] == '$' || memchr(bytes, '\0', len)))
         return false;
-    json_t *utf8 = json_stringn(bytes, len);
-    json_decref(utf8);
-    return utf8 != NULL;
+    return elc_utf8_valid(bytes, len) == len;
 }
 
 /* Can this map be a JSON object? Its keys are looked at before any value is converted: trying and
- * starting over would double the work with each level of nesting. */
-static bool is_plain_map(const struct elc_field *map) {
+ * starting over would double the work with each level of nesting. 1, 0, or -1: out of memory. */
+static int is_plain_map(const struct elc_field *map) {
     const uint8_t *at = elc_wire_elements(map), *end = map->raw + map->raw_len;
     json_t *seen = json_object();
+    bool out_of_memory = !seen;
     size_t n_plain = 0;
-    while (seen && n_plain < map->as.count) {
+    while (!out_of_memory && n_plain < map->as.count) {
         struct elc_field key, value;
         if (elc_wire_value(&key, at, (size_t)(end - at)) != 0 || key.type != ELC_STR)
             break;
@@ -138,18 +141,19 @@ static bool is_plain_map(const struct elc_field *map) {
         at += value.raw_len;
         const char *bytes = (const char *)key.as.bytes.data;
         size_t len = key.as.bytes.len;
-        if (!is_plain_key(bytes, len) || json_object_getn(seen, bytes, len) ||
-            json_object_setn_new(seen, bytes, len, json_null()) != 0)
+        if (!is_plain_key(bytes, len) || json_object_getn(seen, bytes, len))
             break;
+        out_of_memory = json_object_setn_new(seen, bytes, len, json_null()) != 0;
         n_plain++;
     }
     json_decref(seen);
-    return n_plain == map->as.count;
+    return out_of_memory ? -1 : n_plain == map->as.count;
 }
 
 static json_t *from_map(struct tree *tree, const struct elc_field *value) {
-    if (!is_plain_map(value))
-        return from_pairs(tree, value);
+    const int plain = is_plain_map(value);
+    if (plain <= 0)
+        return plain < 0 ? no_memory(NULL) : from_pairs(tree, value);
     const uint8_t *at = elc_wire_elements(value), *end = value->raw + value->raw_len;
     json_t *object = json_object();
     for (size_t i = 0; object && i < value->as.count; i++) {

@@ -89,6 +89,40 @@ ends_or_fails() {
     sweep malloc 23 ends_or_fails faulty electra-corrupt --epochs 3 a.els
 }
 
+@test "electra-corrupt: replacements, or why there are none" {
+    local tiny=$ROOT/tests/golden/directory/generator
+    head -n 12 "$CORPUS" | electra-tokenize -q -m "$tiny" --no-text --max-length 32 -o b.els
+    echo old > old
+    electra-corrupt --method unigram --unigrams b.els -o good.els b.els
+    sweep malloc 3 whole_or_not_at_all \
+        faulty electra-corrupt --method unigram --unigrams b.els -o result.els b.els
+    electra-corrupt --method generator -m "$tiny" -o good.els b.els
+    sweep 'open read mmap' 1 whole_or_not_at_all \
+        faulty electra-corrupt --method generator -m "$tiny" -o result.els b.els
+    sweep malloc 7 whole_or_not_at_all \
+        faulty electra-corrupt --method generator -m "$tiny" -o result.els b.els
+}
+
+@test "electra-view -o: the twin as it is, or the one before" {
+    head -n 2 "$CORPUS" | electra-tokenize --vocab vocab.txt --max-length 12 -o b.els
+    echo old > old
+    electra-view -o good.els b.els
+    sweep malloc 1 whole_or_not_at_all faulty electra-view -o result.els b.els
+}
+
+@test "electra-score: what a generator says, or why not" {
+    local tiny=$ROOT/tests/golden/directory/generator task
+    printf '%s\n' 'the [MASK] sat' 'a dog' | electra-tokenize -m "$tiny" --max-length 32 -o b.els
+    echo old > old
+    for task in 'fill --top-k 3 --format jsonl' 'pll --format stream'; do
+        # shellcheck disable=SC2086 # several words
+        electra-score -j 1 -m "$tiny" --task $task -o good.els b.els
+        # shellcheck disable=SC2086 # several words
+        sweep malloc 7 whole_or_not_at_all \
+            faulty electra-score -j 1 -m "$tiny" --task $task -o result.els b.els
+    done
+}
+
 @test "writes that take a byte at a time lose nothing" {
     electra-corrupt a.els > good.els
     FAULT=short:1+ LD_PRELOAD=$PWD/inject.so electra-corrupt a.els | cmp - good.els

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "electra/tokenize.h"
+#include "electra/utf8.h"
 
 static void only_well_formed_sequences_are_valid(void **state) {
     (void)state;

@@ -4,9 +4,9 @@
  * U+10FFFF, no longer form of what a shorter one says. Repair is the standard's "substitution of
  * maximal subparts" (section 3.9), which is also what Python, Rust and WHATWG decoders do.
  */
-#include <string.h>
+#include "electra/utf8.h"
 
-#include "electra/tokenize.h"
+#include <string.h>
 
 /* Length of the well-formed sequence at `s`, or 0; `*bad` is then the length of the maximal
  * subpart to replace. Looks at no more than `len` bytes, len ≥ 1. */
