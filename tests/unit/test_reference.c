@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "electra/random.h"
@@ -64,7 +65,9 @@ static void check_same(const struct elc_encoding *a, const struct elc_encoding *
 }
 
 static void compare(struct elc_tokenizer_options options, uint64_t seed) {
-    enum { TEXTS = 5000, CHARS = 250 };
+    enum { CHARS = 250 };
+    const char *wanted = getenv("ELECTRA_TEXTS"); /* how many; tests/long asks for more */
+    const unsigned long n_texts = wanted ? strtoul(wanted, NULL, 10) : 5000;
     struct elc_vocab *vocab;
     struct elc_tokenizer *fast, *reference;
     struct elc_encoding one = {0}, other = {0};
@@ -74,7 +77,7 @@ static void compare(struct elc_tokenizer_options options, uint64_t seed) {
         fail_msg("%s", elc_error());
     options.pattern = definition;
     assert_int_equal(elc_tokenizer_new(&reference, vocab, &options), 0);
-    for (uint32_t i = 0; i < TEXTS; i++) {
+    for (uint32_t i = 0; i < n_texts; i++) {
         struct elc_random random;
         elc_random_init(&random, seed, 0, i, 0);
         size_t len = make_text(text, elc_random_below(&random, i % 10 ? 30 : CHARS), &random);
