@@ -187,6 +187,8 @@ static int hash_files(struct work *work) {
     XXH3_128bits_reset(state);
     for (size_t i = 0; i < foreign->n_maps; i++)
         XXH3_128bits_update(state, foreign->maps[i].data, foreign->maps[i].len);
+    for (size_t i = 0; i < foreign->n_files; i++)
+        XXH3_128bits_update(state, foreign->files[i].map.data, foreign->files[i].map.len);
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
     snprintf(work->hash, sizeof work->hash, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "dtype.h"
+#include "load.h"
 #include "settings.h"
 
 enum { SHARDS_LIMIT = 1000, TENSORS_LIMIT = 1 << 20 };
@@ -78,13 +79,14 @@ static bool is_safetensors(const struct elc_map *map) {
     return map->len > 8 && map->data[8] == '{' && map->data[7] == 0 && map->data[6] == 0;
 }
 
+/* The last map becomes that of the file: a pipe could not be read twice. */
 static int read_safetensors(struct elc_foreign *foreign, const char *path) {
     int err = elc_grow(&foreign->files, &foreign->file_capacity, foreign->n_files + 1,
                        sizeof *foreign->files);
     if (err)
         return err;
     struct elc_safetensors *file = &foreign->files[foreign->n_files];
-    err = elc_safetensors_open(file, path);
+    err = elc_safetensors_adopt(file, &foreign->maps[--foreign->n_maps], path);
     if (err)
         return err;
     foreign->n_files++;

@@ -26,9 +26,9 @@ struct elc_foreign {
     char *directory; /* that the files lie in: config.json and vocab.txt are looked for there */
     struct elc_foreign_tensor *tensors;
     size_t n_tensors, tensor_capacity;
-    struct elc_map *maps; /* what `stored.data` points into, */
+    struct elc_map *maps; /* what `stored.data` points into: these, */
     size_t n_maps, map_capacity;
-    struct elc_safetensors *files; /* or these */
+    struct elc_safetensors *files; /* or the maps of these */
     size_t n_files, file_capacity;
     struct elc_arena arena;
 };

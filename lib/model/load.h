@@ -6,6 +6,11 @@
 
 #include "electra/params.h"
 
+/* As elc_safetensors_open, of a file that has been mapped: takes the map over in any case. `path`
+ * is for messages. */
+int elc_safetensors_adopt(struct elc_safetensors *file, struct elc_map *map,
+                          const char *path) ELC_MUST_CHECK;
+
 /* stored[i], n_tensors of them: where the file keeps tensor i of the table, under its present or
  * an older name, in the shape of the table. ELC_EMISMATCH by name otherwise. */
 int elc_stored_match(const struct elc_stored **stored, const struct elc_table *table,

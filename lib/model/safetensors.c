@@ -12,6 +12,7 @@
 
 #include "dtype.h"
 #include "electra/memory.h"
+#include "load.h"
 #include "settings.h"
 
 enum { LENGTH_BYTES = 8, HEADER_LIMIT = 100 * 1000 * 1000 };
@@ -189,17 +190,22 @@ static int parse(struct elc_safetensors *file) {
     return err ? err : check_places(file, data, len);
 }
 
-int elc_safetensors_open(struct elc_safetensors *file, const char *path) {
-    *file = (struct elc_safetensors){0};
-    int err = elc_map_open(&file->map, path);
-    if (err)
-        return err;
-    err = parse(file);
+int elc_safetensors_adopt(struct elc_safetensors *file, struct elc_map *map, const char *path) {
+    *file = (struct elc_safetensors){.map = *map};
+    *map = (struct elc_map){0};
+    int err = parse(file);
     if (err) {
         elc_safetensors_close(file);
         return elc_context(err, "%s", path);
     }
     return 0;
+}
+
+int elc_safetensors_open(struct elc_safetensors *file, const char *path) {
+    struct elc_map map;
+    *file = (struct elc_safetensors){0};
+    int err = elc_map_open(&map, path);
+    return err ? err : elc_safetensors_adopt(file, &map, path);
 }
 
 const struct elc_stored *elc_safetensors_find(const struct elc_safetensors *file,

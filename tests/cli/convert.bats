@@ -209,6 +209,16 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     [[ $stderr == *"torch/model.safetensors: is not there; electra-model convert reads pytorch_model.bin" ]]
 }
 
+@test "a source may come through a pipe" {
+    for file in model.safetensors legacy.bin flax_model.msgpack; do
+        electra-model convert --config "$GOLDEN/discriminator/config.json" \
+            --vocab "$GOLDEN/discriminator/vocab.txt" -o new \
+            <(gzip -c "$GOLDEN/discriminator/$file" | gzip -dc)
+        cmp new/model.safetensors "$GOLDEN/discriminator/model.safetensors"
+        rm -r new
+    done
+}
+
 @test "sources that are none" {
     status_is 1 electra-model convert -o new absent
     [ "$stderr" = "electra-model: absent: No such file or directory" ]
