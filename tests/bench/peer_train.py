@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The peer of `electra-train pretrain --config small`: the same joint step in PyTorch with
-transformers' networks. Prints tokens per second, median of the timed steps.
+"""The peer of `electra-train pretrain`: the same joint step in PyTorch with transformers' networks.
+Prints tokens per second, median of the timed steps.
 
-  peer_train.py --threads N --batch B --length T --steps K [--gather] [--vocab V]
+  peer_train.py --config small|nano --threads N --batch B --length T --steps K [--gather] [--vocab V]
 
 --gather: the generator's head at the masked positions only, as ours; without it transformers as
 shipped, which computes logits everywhere.
@@ -15,6 +15,7 @@ import torch
 from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTraining
 
 parser = argparse.ArgumentParser()
+parser.add_argument("--config", choices=("small", "nano"), default="small")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--batch", type=int, default=16)
 parser.add_argument("--length", type=int, default=128)
@@ -25,11 +26,18 @@ options = parser.parse_args()
 torch.set_num_threads(options.threads)
 torch.manual_seed(1)
 
-shape = dict(vocab_size=options.vocab, embedding_size=128, num_hidden_layers=12)
-generator = ElectraForMaskedLM(ElectraConfig(
-    hidden_size=64, num_attention_heads=1, intermediate_size=256, **shape)).train()
-discriminator = ElectraForPreTraining(ElectraConfig(
-    hidden_size=256, num_attention_heads=4, intermediate_size=1024, **shape)).train()
+embedding, hidden, heads, layers, part = {"small": (128, 256, 4, 12, 4), "nano": (64, 128, 2, 4, 2)}[
+    options.config]
+
+
+def network(kind, width, n_heads):
+    return kind(ElectraConfig(
+        vocab_size=options.vocab, embedding_size=embedding, num_hidden_layers=layers,
+        hidden_size=width, num_attention_heads=n_heads, intermediate_size=4 * width)).train()
+
+
+generator = network(ElectraForMaskedLM, hidden // part, heads // part)
+discriminator = network(ElectraForPreTraining, hidden, heads)
 generator.electra.embeddings = discriminator.electra.embeddings
 generator.tie_weights()
 parameters = list({id(p): p for p in [*generator.parameters(), *discriminator.parameters()]}.values())
