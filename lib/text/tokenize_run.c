@@ -109,12 +109,15 @@ static int keep_tokens(const struct flow *flow, struct job *job, struct worker *
     struct elc_encoding *encoding = &worker->maker.text;
     const char *text = worker->sample.text;
     size_t len = worker->sample.text_len, n_tokens = 0, end;
+    size_t ids_before = job->ids.len, words_before = job->words.len;
     uint32_t n_words = 0;
     int err = 0;
     for (size_t start = 0; start < len && !err; start = end) {
         end = part_end(text, len, start);
         err = elc_tokenizer_encode(flow->run->tokenizer, text + start, end - start, SIZE_MAX,
                                    encoding);
+        if (err && start > 0)
+            err = elc_context(err, "behind byte %zu", start);
         if (err)
             break;
         size_t bytes = encoding->n * sizeof *encoding->ids;
@@ -128,7 +131,13 @@ static int keep_tokens(const struct flow *flow, struct job *job, struct worker *
         n_tokens += encoding->n;
         n_words = encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : n_words;
     }
-    return err ? err : elc_buffer_append(&job->results, &n_tokens, sizeof n_tokens);
+    if (!err)
+        err = elc_buffer_append(&job->results, &n_tokens, sizeof n_tokens);
+    if (err) { /* nothing of a line that is refused */
+        job->ids.len = ids_before;
+        job->words.len = words_before;
+    }
+    return err;
 }
 
 /* Puts in front of the present error which text it is about. */

@@ -83,6 +83,14 @@ END
 END
 }
 
+@test "nothing of a line that is refused in its middle is packed" {
+    make_vocab
+    { yes hello | head -n 250000 | tr '\n' ' ' && printf 'a%.0s' {1..2000} && printf '!\nworld world\n'; } > text
+    status_is 3 electra-tokenize --docs --keep-going --pattern '(a|aa)+$|\w+' --vocab vocab.txt -o out.els text
+    [[ $stderr == "electra-tokenize: text: line 1: behind byte "*": the pattern takes too many steps"* ]]
+    [ "$(electra-view out.els)" = '{"id":1,"ids":[2,6,6,3]}' ]
+}
+
 @test "packing loses no token, and the seed decides it" {
     electra-vocab --size 800 "$CORPUS" > vocab.txt
     ids() { # of all records, without specials, sorted
