@@ -228,13 +228,27 @@ static int read_words(struct elc_labelled *labelled, const struct elc_record *re
     return 0;
 }
 
-/* More labels than words have tokens are right where the rest was cut off. */
-static int check_lengths(const struct elc_record *record, size_t n_labels, size_t n_words) {
+/* Are the labels behind the first n all "O"? */
+static bool rest_is_outside(struct elc_items items, size_t n) {
+    struct elc_field item;
+    for (size_t i = 0; elc_items_next(&items, &item) > 0; i++)
+        if (i >= n &&
+            (item.type != ELC_STR || item.as.bytes.len != 1 || item.as.bytes.data[0] != 'O'))
+            return false;
+    return true;
+}
+
+/* More labels than words have tokens are right where the rest was cut off, or where the last words
+ * are nothing but characters that the tokenizer drops: then they are outside of everything. */
+static int check_lengths(const struct elc_record *record, const struct elc_field *label,
+                         size_t n_words) {
+    const size_t n_labels = label->as.count;
     uint64_t cut = 0;
     int got = elc_record_uint(record, "cut", &cut);
     if (got < 0)
         return got;
-    if (n_labels < n_words || (n_labels > n_words && cut == 0))
+    if (n_labels < n_words ||
+        (n_labels > n_words && cut == 0 && !rest_is_outside(elc_field_items(label), n_words)))
         return elc_fail(ELC_EFORMAT, "key 'label' has %zu labels for %zu words", n_labels, n_words);
     return 0;
 }
@@ -246,7 +260,7 @@ static int read_tags(struct elc_labelled *labelled, const struct elc_record *rec
     if (!err)
         err = read_words(labelled, record, &n_words);
     if (!err)
-        err = check_lengths(record, label->as.count, n_words);
+        err = check_lengths(record, label, n_words);
     if (err)
         return err;
     const uint32_t *words = (const uint32_t *)(const void *)labelled->numbers.data;

@@ -267,10 +267,17 @@ value() {
     electra-view --header tags.els | sed -E '2s/"O","O"/"O"/' | electra-view --from jsonl > few.els
     refuses tag few.els
     [[ "$stderr" == *"few.els: record 1: key 'label' has 4 labels for 5 words" ]]
-    electra-view --header tags.els | sed -E '2s/"O","O"/"O","O","O"/' |
+    electra-view --header tags.els | sed -E '2s/"I-LOC"\]/"I-LOC","I-LOC"]/' |
         electra-view --from jsonl > many.els
     refuses tag many.els
     [[ "$stderr" == *"many.els: record 1: key 'label' has 6 labels for 5 words" ]]
+}
+
+@test "a word of nothing but what the tokenizer drops has a label" {
+    printf 'Paris B-LOC\n\xe2\x80\x8b O\n\n' | tokenize --conll > drops.els
+    cat tags.els drops.els > both.els
+    train tag m --steps 2 both.els
+    [ "$(electra-score -m m drops.els | cut -f 2)" = Paris ]
 }
 
 @test "words that were cut off have labels and are no mistake" {
@@ -291,6 +298,73 @@ value() {
     electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 100 three.tsv > l.els
     refuses classify l.els
     [[ "$stderr" == *"l.els: texts of up to 100 tokens, but the network has 64 positions"* ]]
+}
+
+# ---- questions ----
+
+# questions: six about one context, longer than a window; the fourth has no answer.
+questions() {
+    local context='one red day two blue day three green day four black day five white day six grey day'
+    local color before i=0 list=()
+    for color in red blue green none black white; do
+        i=$((i + 1))
+        before=${context%%"$color"*}
+        if [ "$before" = "$context" ]; then
+            list+=("{\"id\":\"q$i\",\"question\":\"which day is $i\",\"answers\":[],\"is_impossible\":true}")
+        else
+            list+=("{\"id\":\"q$i\",\"question\":\"which day is $i\",\"answers\":[{\"text\":\"$color\",\"answer_start\":${#before}}],\"is_impossible\":false}")
+        fi
+    done
+    printf '{"version":"v2.0","data":[{"title":"t","paragraphs":[{"context":"%s","qas":[%s]}]}]}\n' \
+        "$context" "$(IFS=,; echo "${list[*]}")" > questions.json
+    electra-tokenize -q --vocab vocab.txt --squad --max-length 20 --stride 4 questions.json > q.els
+}
+
+@test "qa: one answer for all windows of a text" {
+    questions
+    [ "$(electra-view q.els | wc -l)" -gt 6 ]
+    train qa m --steps 60 --lr 0.01 --valid q.els q.els
+    grep -q '"valid_f1":' m.out
+    electra-score -m m --names q.els > scores.tsv
+    [ "$(cut -f 1 scores.tsv | tr '\n' ' ')" = "id q1 q2 q3 q4 q5 q6 " ]
+    electra-score -m m --always-answer --format jsonl q.els > all.jsonl
+    [ "$(wc -l < all.jsonl)" -eq 6 ]
+    ! grep -q null_odds all.jsonl
+    context=$(sed -E 's/.*"context":"([^"]*)".*/\1/' questions.json)
+    electra-score -m m --always-answer q.els | while IFS=$'\t' read -r _ answer start end _; do
+        [ "$answer" = "${context:start:end-start}" ]
+    done
+    electra-score -m m --format stream q.els > scores.els
+    [ "$(electra-view scores.els | wc -l)" -eq "$(electra-view q.els | wc -l)" ]
+    electra-eval scores.els | grep -q '^exact'
+    cmp <(electra-score -j 1 -m m --format stream q.els) <(electra-score -j 3 -m m --format stream q.els)
+}
+
+@test "qa: a threshold, and how many answers there are" {
+    questions
+    train qa m --steps 4 q.els
+    electra-score -m m --null-threshold -1e6 q.els | awk -F '\t' '$2 != "" { exit 1 }'
+    electra-score -m m --null-threshold 1e6 q.els | awk -F '\t' '$2 == "" { exit 1 }'
+    [ "$(electra-score -m m --n-best 2 --format jsonl q.els | head -n 1 | grep -o '"text"' | wc -l)" -le 3 ]
+}
+
+@test "qa: a window that is missing or wrong takes its text with it" {
+    questions
+    train qa m --steps 2 q.els
+    electra-view --header q.els | sed '3d' | electra-view --from jsonl > gap.els
+    status_is 1 electra-score -m m gap.els
+    [[ "$stderr" == *"window"*"stands where window 2 belongs"* ]]
+    status_is 3 electra-score -m m --keep-going gap.els
+    [ "$(grep -c '!error' <<< "$output")" -ge 1 ]
+    [ "$(cut -f 1 <<< "$output" | sort -u | wc -l)" -eq 6 ]
+}
+
+@test "qa: an answer that is outside of the text" {
+    questions
+    electra-view --header q.els | sed -E '2s/"span":\[[0-9]+,[0-9]+\]/"span":[3,400]/' |
+        electra-view --from jsonl > wrong.els
+    refuses qa wrong.els
+    [[ "$stderr" == *"wrong.els: record 1: key 'span' is not [first, last] token of an answer in"* ]]
 }
 
 @test "a task that the model is not for" {
