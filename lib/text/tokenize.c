@@ -6,19 +6,16 @@
 
 #include "pattern.h"
 #include "word_cache.h"
+#include "wordpiece.h"
 #include "words.h"
 
 struct elc_tokenizer {
-    const struct elc_vocab *vocab;
+    struct wordpiece pieces; /* empty without a vocabulary */
     struct char_rules *rules;
     struct elc_tokenizer_options options;
     char *pattern_text;      /* what options.pattern is a copy of */
     struct pattern *pattern; /* NULL: BERT's rules */
     uint32_t unk;
-    /* For each beginning of a token, of three bytes, hashed: how long the tokens are that begin so,
-     * without their "##". Bit n - 1: n bytes; the last one: as many or more. */
-    uint64_t *lengths;
-    size_t longest; /* bytes of any token */
     struct special specials[N_SPECIALS];
 };
 
@@ -37,34 +34,6 @@ struct scratch {
 };
 
 /* ---- making a tokenizer ---- */
-
-enum { BEGINNING_BYTES = 3, BEGINNING_BITS = 14, LENGTH_BITS = 64 };
-
-/* The place in `lengths` of tokens that begin with these three bytes, inside a word or not. */
-static inline size_t beginning(const char *bytes, bool inside) {
-    const uint8_t *b = (const uint8_t *)bytes;
-    uint32_t key =
-        (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)inside << 24;
-    return key * UINT32_C(0x9E3779B1) >> (32 - BEGINNING_BITS);
-}
-
-static int find_lengths(struct elc_tokenizer *made, const struct elc_vocab *vocab) {
-    made->lengths = calloc(1 << BEGINNING_BITS, sizeof *made->lengths);
-    if (!made->lengths)
-        return elc_fail_memory(sizeof *made->lengths << BEGINNING_BITS);
-    const char *token;
-    size_t len;
-    for (uint32_t id = 0; (token = elc_vocab_token(vocab, id, &len)); id++) {
-        bool inside = len > 2 && memcmp(token, "##", 2) == 0;
-        token += inside ? 2 : 0;
-        len -= inside ? 2 : 0;
-        made->longest = len > made->longest ? len : made->longest;
-        if (len >= BEGINNING_BYTES)
-            made->lengths[beginning(token, inside)] |=
-                UINT64_C(1) << (len < LENGTH_BITS ? len - 1 : LENGTH_BITS - 1);
-    }
-    return 0;
-}
 
 static int check_options(const struct elc_tokenizer_options *options) {
     if (options->word_chars > WORD_CHARS_LIMIT)
@@ -108,9 +77,8 @@ static int use_vocab(struct elc_tokenizer *made, const struct elc_vocab *vocab) 
     find_specials(made->specials, vocab);
     if (!vocab)
         return 0;
-    made->vocab = vocab;
     made->unk = elc_vocab_id(vocab)->unk;
-    return find_lengths(made, vocab);
+    return wordpiece_init(&made->pieces, vocab);
 }
 
 int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *vocab,
@@ -140,7 +108,7 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer) {
     char_rules_destroy(tokenizer->rules);
     pattern_destroy(tokenizer->pattern);
     free(tokenizer->pattern_text);
-    free(tokenizer->lengths);
+    wordpiece_free(&tokenizer->pieces);
     free(tokenizer);
 }
 
@@ -248,39 +216,6 @@ static void add_token(struct elc_encoding *encoding, uint32_t id, uint32_t start
     encoding->words[i] = word;
 }
 
-/* The longest token that word->bytes goes on with at `at`: its id, and its end as `*end`. No token
- * ends inside a character, because both are valid UTF-8. */
-static uint32_t longest_match(const struct elc_tokenizer *tokenizer, struct word *word, size_t at,
-                              size_t *end) {
-    const struct elc_vocab *vocab = tokenizer->vocab;
-    char *piece = word_bytes(word) + at;
-    size_t left = word->len - at, prefix = at > 0 ? 2 : 0;
-    uint64_t lengths = 3; /* of one byte and two there are few */
-    if (left >= BEGINNING_BYTES)
-        lengths |= tokenizer->lengths[beginning(piece, at > 0)];
-    if (prefix) /* over what has been matched already */
-        memcpy(piece - 2, "##", 2);
-    if (left >= LENGTH_BITS && lengths >> (LENGTH_BITS - 1)) {
-        for (size_t n = left < tokenizer->longest ? left : tokenizer->longest; n >= LENGTH_BITS;
-             n--) {
-            uint32_t id = elc_vocab_lookup(vocab, piece - prefix, n + prefix);
-            *end = at + n;
-            if (id != ELC_NO_TOKEN)
-                return id;
-        }
-    }
-    lengths &= left < LENGTH_BITS ? (UINT64_C(1) << left) - 1 : UINT64_MAX >> 1;
-    while (lengths != 0) {
-        size_t n = LENGTH_BITS - (size_t)__builtin_clzll(lengths);
-        uint32_t id = elc_vocab_lookup(vocab, piece - prefix, n + prefix);
-        *end = at + n;
-        if (id != ELC_NO_TOKEN)
-            return id;
-        lengths ^= UINT64_C(1) << (n - 1);
-    }
-    return ELC_NO_TOKEN;
-}
-
 /* Adds the tokens of a word: its pieces, or one [UNK] for all of it. */
 static void add_word(const struct elc_tokenizer *tokenizer, struct elc_encoding *encoding,
                      struct word *word, uint32_t number) {
@@ -288,7 +223,7 @@ static void add_word(const struct elc_tokenizer *tokenizer, struct elc_encoding 
     size_t at = 0, end = 0;
     bool known = word->n_chars <= tokenizer->options.word_chars;
     while (known && at < word->len) {
-        uint32_t id = longest_match(tokenizer, word, at, &end);
+        uint32_t id = wordpiece_match(&tokenizer->pieces, word, at, &end);
         known = id != ELC_NO_TOKEN;
         if (known && word->aligned)
             add_token(encoding, id, word->start + (uint32_t)at, word->start + (uint32_t)end,

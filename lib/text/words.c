@@ -240,8 +240,7 @@ static int expand_sigma(struct word_reader *reader) {
     return make_ready(reader, c, false, (uint32_t)start, (uint32_t)end);
 }
 
-/* Makes ready what the character at the reader's position becomes, and moves behind it. */
-static int expand(struct word_reader *reader) {
+int word_reader_expand(struct word_reader *reader) {
     struct char_part parts[CHAR_PARTS];
     unsigned len;
     int n;
@@ -264,7 +263,7 @@ static int expand(struct word_reader *reader) {
 
 /* ---- reading ---- */
 
-static const struct special *special_at(const struct word_reader *reader) {
+const struct special *word_reader_special(const struct word_reader *reader) {
     if (!reader->specials || reader->text[reader->position] != '[')
         return NULL;
     const char *here = reader->text + reader->position;
@@ -275,9 +274,7 @@ static const struct special *special_at(const struct word_reader *reader) {
     return NULL;
 }
 
-/* Moves behind a special token. */
-static struct found_special take_special(struct word_reader *reader,
-                                         const struct special *special) {
+struct found_special word_reader_take(struct word_reader *reader, const struct special *special) {
     struct found_special found = {.id = special->id, .start = (uint32_t)reader->position};
     reader->position += special->len;
     reader->segment = reader->position;
@@ -338,7 +335,7 @@ static int take_char(struct word_reader *reader, struct word *word) {
     bool begun = word->n_chars > 0;
     enum char_kind kind = entry->kind;
     if (kind == CHAR_COMPLEX)
-        return expand(reader);
+        return word_reader_expand(reader);
     bool alone = kind == CHAR_ALONE || kind == CHAR_CHINESE;
     if (alone && begun)
         return 1; /* comes next */
@@ -378,9 +375,9 @@ int word_reader_next(struct word_reader *reader, struct word *word) {
         } else if (reader->position == reader->len) {
             return word->n_chars > 0;
         } else if (!take_ascii(reader, word)) {
-            const struct special *special = special_at(reader);
+            const struct special *special = word_reader_special(reader);
             if (special && word->n_chars == 0) {
-                const struct found_special found = take_special(reader, special);
+                const struct found_special found = word_reader_take(reader, special);
                 word_of_special(word, &found);
             }
             ended = special ? 1 : take_char(reader, word);
@@ -388,88 +385,6 @@ int word_reader_next(struct word_reader *reader, struct word *word) {
         if (ended != 0)
             return ended;
     }
-}
-
-/* ---- normalized text, for patterns ---- */
-
-void normalized_free(struct normalized *normalized) {
-    free(normalized->text);
-    free(normalized->starts);
-    free(normalized->ends);
-    *normalized = (struct normalized){0};
-}
-
-static int normalized_reserve(struct normalized *normalized, size_t more) {
-    size_t capacity = normalized->capacity, needed = normalized->len + more;
-    if (needed <= capacity)
-        return 0;
-    int rc = elc_grow(&normalized->text, &capacity, needed, sizeof *normalized->text);
-    capacity = normalized->capacity;
-    if (rc == 0)
-        rc = elc_grow(&normalized->starts, &capacity, needed, sizeof *normalized->starts);
-    capacity = normalized->capacity;
-    if (rc == 0)
-        rc = elc_grow(&normalized->ends, &capacity, needed, sizeof *normalized->ends);
-    if (rc == 0)
-        normalized->capacity = capacity;
-    return rc;
-}
-
-static int normalized_add(struct normalized *normalized, const char *bytes, unsigned len,
-                          uint32_t start, uint32_t end) {
-    int rc = normalized_reserve(normalized, len);
-    for (unsigned i = 0; i < len && rc == 0; i++) {
-        normalized->text[normalized->len] = bytes[i];
-        normalized->starts[normalized->len] = start;
-        normalized->ends[normalized->len++] = end;
-    }
-    return rc;
-}
-
-/* Appends what the character at the reader's position becomes. */
-static int normalize_char(struct word_reader *reader, struct normalized *normalized) {
-    unsigned len;
-    uint32_t c = utf8_decode(reader->text + reader->position, &len);
-    const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
-    if (!entry)
-        return ELC_ENOMEM;
-    if (entry->kind == CHAR_COMPLEX)
-        return expand(reader);
-    uint32_t start = (uint32_t)reader->position, end = start + len;
-    bool spaced = entry->kind == CHAR_CHINESE;
-    int rc = spaced ? normalized_add(normalized, " ", 1, start, start) : 0;
-    if (rc == 0 && entry->kind == CHAR_SPACE)
-        rc = normalized_add(normalized, " ", 1, start, end);
-    else if (rc == 0)
-        rc = normalized_add(normalized, entry->bytes, entry->len, start, end);
-    if (rc == 0 && spaced)
-        rc = normalized_add(normalized, " ", 1, end, end);
-    reader->position = end;
-    return rc;
-}
-
-int word_reader_normalize(struct word_reader *reader, struct normalized *normalized,
-                          struct found_special *special) {
-    normalized->len = 0;
-    int rc = 0;
-    while (rc == 0) {
-        if (reader->ready_next < reader->ready_n) {
-            const struct ready_char *ready = &reader->ready[reader->ready_next++];
-            char bytes[4];
-            unsigned len = utf8_encode(bytes, ready->c);
-            rc = normalized_add(normalized, bytes, len, ready->start, ready->end);
-            continue;
-        }
-        if (reader->position == reader->len)
-            return 0;
-        const struct special *found = special_at(reader);
-        if (found) {
-            *special = take_special(reader, found);
-            return 1;
-        }
-        rc = normalize_char(reader, normalized);
-    }
-    return rc;
 }
 
 void word_of_normalized(struct word *word, const struct word_reader *reader,

@@ -74,15 +74,24 @@ static inline bool word_reader_is_between(const struct word_reader *reader) {
     return reader->ready_next == reader->ready_n;
 }
 
+/* ---- for readers of another kind, normalized.c ---- */
+
+/* Makes ready what the character at the reader's position becomes, and moves behind it. */
+int word_reader_expand(struct word_reader *reader) ELC_MUST_CHECK;
+/* The special token at the reader's position, or NULL. */
+const struct special *word_reader_special(const struct word_reader *reader);
+/* A special token where it stands in the text. */
+struct found_special {
+    uint32_t id, start, end;
+};
+/* Moves behind a special token. */
+struct found_special word_reader_take(struct word_reader *reader, const struct special *special);
+
 /* A stretch of normalized text, and where each byte of it came from. A zeroed struct is empty. */
 struct normalized {
     char *text;
     uint32_t *starts, *ends; /* the character of the original text behind each byte */
     size_t len, capacity;
-};
-/* A special token where it stands in the text. */
-struct found_special {
-    uint32_t id, start, end;
 };
 /* Replaces the contents of `normalized` by the text up to the next special token, which becomes
  * `special`, or to the end of the text. White space is one space for each of it, and Chinese

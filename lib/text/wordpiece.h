@@ -1,0 +1,25 @@
+/* The tokens that a word can be made of, found by how it goes on. */
+#ifndef LIB_TEXT_WORDPIECE_H
+#define LIB_TEXT_WORDPIECE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "electra/vocab.h"
+
+#include "words.h"
+
+struct wordpiece {
+    const struct elc_vocab *vocab; /* borrowed */
+    /* For each beginning of a token, of three bytes, hashed: how long the tokens are that begin so,
+     * without their "##". Bit n - 1: n bytes; the last one: as many or more. */
+    uint64_t *lengths;
+    size_t longest; /* bytes of any token */
+};
+int wordpiece_init(struct wordpiece *pieces, const struct elc_vocab *vocab) ELC_MUST_CHECK;
+void wordpiece_free(struct wordpiece *pieces); /* of a zeroed struct too */
+/* The longest token that the word goes on with at byte `at`: its id, and its end as `*end`;
+ * ELC_NO_TOKEN if there is none. Writes "##" over the bytes of the word before `at`. */
+uint32_t wordpiece_match(const struct wordpiece *pieces, struct word *word, size_t at, size_t *end);
+
+#endif
