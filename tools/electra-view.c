@@ -133,11 +133,14 @@ static int view_main(struct tool *tool, struct choices *choices) {
     if (format == ELC_VIEW_STREAM && !choices->check)
         tool_refuse_terminal_output(tool);
     struct elc_reader *reader = NULL;
-    if (!choices->from && !choices->merge &&
-        elc_reader_new(&reader, tool->operands, tool->n_operands, tool->force) != 0)
-        return tool_usage(tool, "%s", elc_error());
     struct elc_output output = {.fd = -1};
-    int err = run(tool, choices, reader, &output);
+    int err = 0;
+    if (!choices->from && !choices->merge)
+        err = elc_reader_new(&reader, tool->operands, tool->n_operands, tool->force);
+    if (err == ELC_EINVAL)
+        return tool_usage(tool, "%s", elc_error());
+    if (!err)
+        err = run(tool, choices, reader, &output);
     int status = err ? tool_fail(tool, "%s", elc_error()) : TOOL_DONE;
     elc_output_abandon(&output);
     elc_reader_destroy(reader);

@@ -204,7 +204,7 @@ static int put(struct elc_buffer *line, const char *text) {
 /* Appends the tree, which it takes. */
 static int dump(struct elc_buffer *text, const struct tree *tree, json_t *json) {
     if (!json)
-        return ELC_ENOMEM;
+        return elc_fail_memory(0);
     size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)tree->digits);
     int err = elc_json_append(text, json, flags);
     json_decref(json);
