@@ -59,9 +59,12 @@ static int encode(struct record_maker *maker, const struct sample *sample) {
         number_words(&maker->text, sample);
     if (err || !sample->pair || (is_question && sample->pair == maker->encoded))
         return err;
-    maker->encoded = sample->pair;
-    return elc_tokenizer_encode(maker->tokenizer, sample->pair, sample->pair_len,
-                                is_question ? SIZE_MAX : limit, &maker->pair);
+    maker->encoded = NULL;
+    err = elc_tokenizer_encode(maker->tokenizer, sample->pair, sample->pair_len,
+                               is_question ? SIZE_MAX : limit, &maker->pair);
+    if (!err)
+        maker->encoded = sample->pair;
+    return err;
 }
 
 /* ---- what fits ---- */
@@ -130,53 +133,63 @@ static int plan_windows(const struct record_maker *maker, const struct elc_layou
     return 0;
 }
 
-/* The answer, as tokens of the whole pair. */
-static int find_answer(struct record_maker *maker, const struct sample *sample, bool *found,
-                       size_t *first, size_t *last) {
-    *found = false;
+/* Tokens of a whole pair. */
+struct span {
+    bool found;
+    size_t first, last;
+};
+
+static int find_answer(struct record_maker *maker, const struct sample *sample, struct span *span) {
+    *span = (struct span){0};
     if (!sample->answer.text)
         return 0;
     int err = elc_tokenizer_encode(maker->tokenizer, sample->answer.text, sample->answer.len,
                                    SIZE_MAX, &maker->answer);
     if (!err)
-        *found = answer_span(&maker->pair, sample->pair, sample->pair_len, &sample->answer,
-                             &maker->answer, first, last);
+        span->found = answer_span(&maker->pair, sample->pair, sample->pair_len, &sample->answer,
+                                  &maker->answer, &span->first, &span->last);
     return err;
 }
 
+/* The answer among the tokens of the record, if all of it is there. */
+static void place_answer(struct elc_layout_record *record, const struct span *span) {
+    const struct elc_layout_part *pair = &record->pair;
+    bool inside = span->found && span->first >= pair->first && span->last < pair->first + pair->n;
+    size_t before = record->text.n + 2; /* tokens before the pair's */
+    record->span[0] = inside ? (uint32_t)(span->first - pair->first + before) : 0;
+    record->span[1] = inside ? (uint32_t)(span->last - pair->first + before) : 0;
+}
+
 static int mark_best(struct record_maker *maker, const struct elc_windows *windows, size_t k,
-                     size_t first, size_t end) {
-    int err = elc_grow(&maker->best, &maker->best_capacity, end - first + 1, sizeof *maker->best);
-    for (size_t i = first; i < end && !err; i++)
-        maker->best[i - first] = elc_windows_best(windows, i) == k;
+                     const struct elc_layout_part *part) {
+    int err = elc_grow(&maker->best, &maker->best_capacity, part->n + 1, sizeof *maker->best);
+    for (size_t i = 0; i < part->n && !err; i++)
+        maker->best[i] = elc_windows_best(windows, part->first + i) == k;
     return err;
 }
 
 /* A record for each window. */
 static int make_windows(struct record_maker *maker, const struct sample *sample,
-                        struct elc_layout_record *record, struct elc_buffer *records, uint64_t *n,
+                        struct elc_layout_record *record, struct elc_buffer *records,
                         struct elc_tokenize_counts *counts) {
     struct elc_layout_part *part = record->windowed_pair ? &record->pair : &record->text;
     struct elc_windows windows;
-    size_t answer_first = 0, answer_last = 0, end, before = records->len;
-    bool found;
+    struct span span = {0};
+    size_t end, before = records->len;
     record->text.n = maker->text.n;
     record->pair.n = record->pair.encoding ? maker->pair.n : 0;
     record->cut = maker->text.cut; /* of a question */
     record->has_span = sample->has_span;
     int err = plan_windows(maker, record, &windows);
     if (!err)
-        err = find_answer(maker, sample, &found, &answer_first, &answer_last);
+        err = find_answer(maker, sample, &span);
     record->n_windows = err ? 0 : elc_windows_count(&windows);
     for (size_t k = 0; k < record->n_windows && !err; k++) {
         elc_windows_range(&windows, k, &part->first, &end);
         part->n = end - part->first;
         record->window = k + 1;
-        bool inside = found && answer_first >= part->first && answer_last < end;
-        size_t behind = record->text.n + 2; /* tokens before the pair's */
-        record->span[0] = inside ? (uint32_t)(answer_first - part->first + behind) : 0;
-        record->span[1] = inside ? (uint32_t)(answer_last - part->first + behind) : 0;
-        err = mark_best(maker, &windows, k, part->first, end);
+        place_answer(record, &span);
+        err = mark_best(maker, &windows, k, part);
         record->best = maker->best;
         if (!err)
             err = put_record(maker, record, records, counts);
@@ -185,7 +198,6 @@ static int make_windows(struct record_maker *maker, const struct sample *sample,
                 elc_fail(ELC_ELIMIT, "windows of more than %d bytes; --no-text makes them shorter",
                          ELC_BLOCK_LIMIT);
     }
-    *n = record->n_windows;
     return err;
 }
 
@@ -202,12 +214,12 @@ int record_maker_run(struct record_maker *maker, const struct sample *sample,
     bool windows = options->windows || options->layout == ELC_INPUT_SQUAD;
     struct elc_tokenize_counts more = *counts;
     int err = encode(maker, sample);
-    *n = 1;
     if (!err)
-        err = windows ? make_windows(maker, sample, &record, records, n, &more)
+        err = windows ? make_windows(maker, sample, &record, records, &more)
                       : make_one(maker, &record, records, &more);
     if (err)
         return err;
+    *n = windows ? record.n_windows : 1;
     more.cut_texts += record.cut > 0;
     more.cut_tokens += record.cut;
     more.windows += *n > 1 ? *n : 0;

@@ -150,6 +150,14 @@ END
     done
 }
 
+@test "a context that is refused is refused for each of its questions" {
+    printf '{"data":[{"paragraphs":[{"context":"b %s!","qas":[{"question":"b"},{"question":"c"}]}]}]}' \
+        "$(printf 'a%.0s' {1..2000})" > x.json
+    status_is 3 electra-tokenize --vocab vocab.txt --squad --pattern '(a|aa)+$|\w+' --keep-going \
+        -o out.els x.json
+    [ "$(electra-view out.els | grep -c '"ids":\[2,3\],"error":"the pattern takes')" -eq 2 ]
+}
+
 @test "bytes that are not UTF-8 and a byte order mark" {
     printf '\xEF\xBB\xBF{"data":[{"paragraphs":[{"context":"b\xFF c","qas":[{"id":"q","question":"a","answers":[{"text":"c","answer_start":3}]}]}]}]}' > x.json
     status_is 0 bash -c 'electra-tokenize --vocab vocab.txt --squad x.json | electra-view'
