@@ -43,8 +43,8 @@ static int guess_architecture(enum elc_architecture *architecture,
             return 0;
         }
     if (elc_foreign_find(foreign, "classifier.weight"))
-        return elc_fail(ELC_EMISMATCH, "there is a tensor 'classifier.weight', but 'architectures' "
-                                       "does not say whether texts or tokens are classified");
+        return elc_fail(ELC_EMISMATCH, "there is a classifier, but no 'architectures' in a "
+                                       "configuration to say whether of texts or of tokens");
     *architecture = ELC_ENCODER;
     return 0;
 }
@@ -184,34 +184,54 @@ static void take_shapes(struct elc_config *config, const struct elc_foreign *for
     config->intermediate_size =
         dimension(foreign, "electra.encoder.layer.0.intermediate.dense.weight", 0);
     config->num_hidden_layers = count_layers(foreign);
+    const uint32_t n_labels = dimension(foreign, "classifier.weight", 0);
+    config->num_labels = n_labels ? n_labels : 2;
     config->num_attention_heads = config->hidden_size < 128 ? 1 : config->hidden_size / 64;
 }
 
 /* What a file says beside the shapes; it may be BERT's or google-research's. */
-static int override(struct elc_config *config, const char *path) {
+static int override(struct elc_config *config, const json_t *object) {
+    int err = 0;
+    for (size_t i = 0; !err && i < elc_n_config_settings; i++) {
+        const json_t *value = json_object_get(object, elc_config_settings[i].key);
+        if (value && !json_is_null(value))
+            err = elc_setting_store(&elc_config_settings[i], config, value, ELC_EFORMAT);
+    }
+    return err;
+}
+
+static int read_override(struct elc_config *config, struct elc_labels *labels,
+                         const struct elc_foreign *foreign,
+                         const struct elc_convert_options *options, const char *path) {
     struct elc_map map;
     int err = elc_map_open(&map, path);
     if (err)
         return err;
     json_t *object = elc_json_object((const char *)map.data, map.len, path);
-    err = object ? 0 : ELC_EFORMAT;
-    for (size_t i = 0; !err && i < elc_n_config_settings; i++) {
-        const json_t *value = json_object_get(object, elc_config_settings[i].key);
-        if (value && !json_is_null(value))
-            err = elc_setting_store(&elc_config_settings[i], config, value, ELC_EFORMAT);
-        if (err)
-            err = elc_context(err, "%s", path);
-    }
+    err = object ? override(config, object) : ELC_EFORMAT;
+    if (!err && !options->encoder)
+        err = find_architecture(&config->architecture, object, foreign);
+    if (err && object)
+        err = elc_context(err, "%s", path);
+    if (!err && elc_architecture_has_labels(config->architecture))
+        err = elc_labels_parse(labels, (const char *)map.data, map.len, path);
+    if (!err && labels->n > 0 && labels->n != config->num_labels)
+        err = elc_fail(ELC_EMISMATCH, "%s: names %zu classes, the network has %u", path, labels->n,
+                       config->num_labels);
+    config->labels = err ? NULL : labels->names;
     json_decref(object);
     elc_map_close(&map);
     return err;
 }
 
-static int config_of_shapes(struct elc_config *config, const struct elc_foreign *foreign,
+static int config_of_shapes(struct elc_config *config, struct elc_labels *labels,
+                            const struct elc_foreign *foreign,
                             const struct elc_convert_options *options, const char *path) {
+    int err = 0;
     take_shapes(config, foreign);
-    int err = path ? override(config, path) : 0;
-    if (!err && !options->encoder)
+    if (path)
+        err = read_override(config, labels, foreign, options, path);
+    else if (!options->encoder)
         err = guess_architecture(&config->architecture, foreign);
     return err ? err : elc_config_check(config);
 }
@@ -223,7 +243,7 @@ int elc_foreign_config(struct elc_config *config, struct elc_labels *labels,
                        const char *path) {
     *labels = (struct elc_labels){0};
     if (foreign->format == ELC_FORMAT_TENSORFLOW)
-        return config_of_shapes(config, foreign, options, path);
+        return config_of_shapes(config, labels, foreign, options, path);
     char *beside = path ? NULL : elc_path_join(foreign->directory, "config.json");
     if (!path && !beside)
         return ELC_ENOMEM;

@@ -2,7 +2,8 @@
  *
  *     Flax          a/kernel [in, out], a/bias; LayerNorm/scale; word_embeddings/embedding
  *     TensorFlow    a/kernel [in, out], a/bias; LayerNorm/gamma, beta; word_embeddings; layer_N;
- *                   the generator's under generator/, but for the embeddings that it shares
+ *                   the generator's under generator/, but for the embeddings that it shares; a
+ *                   fine-tuned head under task_specific/TASK/
  *     PyTorch       BERT's prefix and head; no prefix; LayerNorm.gamma, beta
  */
 #include <stdio.h>
@@ -69,12 +70,38 @@ static void from_flax(struct name *name, bool *transposed) {
         replace_end(name, ".embedding", ".weight");
 }
 
+/* A fine-tuned head, "task_specific/TASK/…": google-research numbers its layers as they come. */
+static void from_task(struct name *name, bool answers) {
+    static const char *const layers[][2] = {
+        {"dense/", "start/"},
+        {"qa_hidden/", "end/dense/"},
+        {"dense_1/", "end/out_proj/"},
+        {"dense_2/", "answerable/dense/"},
+        {"dense_3/", "answerable/out_proj/"},
+    };
+    const char *task = name->text + strlen("task_specific/"), *layer = strchr(task, '/');
+    if (!layer)
+        return;
+    memmove(name->text, layer + 1, strlen(layer + 1) + 1);
+    if (!answers)
+        replace_start(name, "dense/", "classifier/");
+    for (size_t i = 0; answers && i < sizeof layers / sizeof *layers; i++)
+        if (replace_start(name, layers[i][0], layers[i][1]))
+            return;
+}
+
+/* What a bundle's names are read by. */
+struct bundle {
+    enum elc_foreign_network network;
+    bool own_layers, own_embeddings; /* the generator's, not shared */
+    bool answers;                    /* a fine-tuned head is one for questions */
+};
+
 /* False: it is the other network's. */
-static bool from_tensorflow(struct name *name, bool *transposed, enum elc_foreign_network network,
-                            bool own_layers, bool own_embeddings) {
-    if (network == ELC_FOREIGN_GENERATOR) {
-        const bool own = begins_with(name->text, "electra/embeddings/") ? !own_embeddings
-                         : begins_with(name->text, "electra/")          ? !own_layers
+static bool from_tensorflow(struct name *name, bool *transposed, const struct bundle *bundle) {
+    if (bundle->network == ELC_FOREIGN_GENERATOR) {
+        const bool own = begins_with(name->text, "electra/embeddings/") ? !bundle->own_embeddings
+                         : begins_with(name->text, "electra/")          ? !bundle->own_layers
                                                                         : true;
         if (!own || begins_with(name->text, "discriminator_predictions/"))
             return false;
@@ -82,6 +109,8 @@ static bool from_tensorflow(struct name *name, bool *transposed, enum elc_foreig
         replace_start(name, "generator_predictions/output_bias", "generator_lm_head/bias");
     } else if (begins_with(name->text, "generator")) {
         return false;
+    } else if (begins_with(name->text, "task_specific/")) {
+        from_task(name, bundle->answers);
     }
     use_points(name);
     split_layer(name);
@@ -121,6 +150,13 @@ static bool any_begins_with(const struct elc_foreign *foreign, const char *start
     return false;
 }
 
+static bool any_ends_with(const struct elc_foreign *foreign, const char *end) {
+    for (size_t i = 0; i < foreign->n_tensors; i++)
+        if (ends_with(foreign->tensors[i].stored.name, end))
+            return true;
+    return false;
+}
+
 bool elc_foreign_has(const struct elc_foreign *foreign, enum elc_foreign_network network) {
     if (foreign->format != ELC_FORMAT_TENSORFLOW)
         return false;
@@ -137,8 +173,12 @@ bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name) {
 }
 
 int elc_foreign_rename(struct elc_foreign *foreign, enum elc_foreign_network network) {
-    const bool own_layers = any_begins_with(foreign, "generator/encoder/");
-    const bool own_embeddings = any_begins_with(foreign, "generator/embeddings/");
+    const struct bundle bundle = {
+        .network = network,
+        .own_layers = any_begins_with(foreign, "generator/encoder/"),
+        .own_embeddings = any_begins_with(foreign, "generator/embeddings/"),
+        .answers = any_ends_with(foreign, "/qa_hidden/kernel"),
+    };
     for (size_t i = 0; i < foreign->n_tensors; i++) {
         struct elc_foreign_tensor *tensor = &foreign->tensors[i];
         struct name name;
@@ -149,7 +189,7 @@ int elc_foreign_rename(struct elc_foreign *foreign, enum elc_foreign_network net
         if (foreign->format == ELC_FORMAT_FLAX)
             from_flax(&name, &tensor->transposed);
         else if (ours && foreign->format == ELC_FORMAT_TENSORFLOW)
-            ours = from_tensorflow(&name, &tensor->transposed, network, own_layers, own_embeddings);
+            ours = from_tensorflow(&name, &tensor->transposed, &bundle);
         if (!ours)
             continue;
         from_bert(&name);

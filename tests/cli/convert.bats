@@ -45,6 +45,24 @@ GOLDEN=$ROOT/tests/golden/convert
     [ ! -e c ]
 }
 
+@test "fine-tuned bundles have their head; what it is about, a configuration says" {
+    status_is 1 electra-model convert -o new "$GOLDEN/tensorflow/tagger"
+    [[ $stderr == *"there is a classifier, but no 'architectures' in a configuration to say"* ]]
+    electra-model convert --config "$GOLDEN/tagger/config.json" -o new "$GOLDEN/tensorflow/tagger"
+    cmp new/model.safetensors "$GOLDEN/tagger/model.safetensors"
+    electra-model info new | grep -q '^id2label.1	B-X$'
+    electra-model convert -q --encoder -o encoder "$GOLDEN/tensorflow/tagger"
+    sed 's/"2": "I-X"/"2": "I-X", "3": "E-X"/' "$GOLDEN/tagger/config.json" >config.json
+    status_is 1 electra-model convert --config config.json -o other "$GOLDEN/tensorflow/tagger"
+    [[ $stderr == *"config.json: names 4 classes, the network has 3" ]]
+    # Start, end given start, and answerability; nothing has to say what this is.
+    electra-model convert -o answerer "$GOLDEN/tensorflow/squad"
+    electra-model info --tensors answerer >info
+    grep -q '^architecture	GoogleElectraForQuestionAnswering$' info
+    [ "$(grep -c '^tensor	\(start\|end\|answerable\)\.' info)" = 10 ]
+    grep -q '^tensor	end.dense.weight	F32	512,4	true$' info
+}
+
 @test "a network that a bundle does not hold is not made" {
     status_is 1 electra-model convert --network discriminator -o new "$GOLDEN/tensorflow/single"
     [[ $stderr == *"/tensorflow/single: there is no discriminator's head in it" ]]
@@ -147,7 +165,7 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     done
     sed '/"architectures"/,/\]/d' "$GOLDEN/tagger/config.json" >config.json
     status_is 1 electra-model convert --config config.json -o new "$GOLDEN/tagger"
-    [[ $stderr == *"does not say whether texts or tokens are classified"* ]]
+    [[ $stderr == *"there is a classifier, but no 'architectures' in a configuration to say whether of texts or of tokens" ]]
 }
 
 @test "the vocabulary's capital letters say whether texts are lower-cased, where nothing else does" {

@@ -13,7 +13,7 @@ saves of the network, and what a conversion of any other file beside it must be,
     generator/       the same network's generator, tied; legacy.bin, flax_model.msgpack
     tensorflow/      electra.index, electra.data-00000-of-00001: both, as google-research/electra
                      saves them, with Adam's moments; single.*: a generator with embeddings of its
-                     own
+                     own; tagger.*, squad.*: fine-tuned (squad's head is of zeros, its layers 2 wide)
     half/            bf16.safetensors, f16.safetensors
     classifier/, tagger/, answerer/, encoder/    model.safetensors alone
     bert-mlm/, bert-tagger/, bert-encoder/       bert.safetensors, and the ELECTRA that equals it
@@ -280,6 +280,25 @@ def save_tensorflow(discriminator, generator):
     (directory / "vocab.txt").write_text("".join(t + "\n" for t in VOCAB))
 
 
+def save_tasks(tagger):
+    """Heads as finetune/classification and finetune/qa of google-research/electra name them."""
+    directory = HERE / "tensorflow"
+    arrays = tensorflow_arrays(tagger, "discriminator")
+    head = "task_specific/chunk/dense/"
+    arrays = {n.replace("classifier/", head): v for n, v in arrays.items()}
+    save_bundle(directory / "tagger", arrays)
+    small = electra(ElectraModel, 8, embedding_size=2, hidden_size=2, num_hidden_layers=1)
+    state = {"electra." + n: v for n, v in small.state_dict().items()}
+    arrays = tensorflow_arrays(state, "discriminator")
+    for name, shape in [
+        ("dense", (2, 1)), ("qa_hidden", (4, 512)), ("dense_1", (512, 1)),
+        ("dense_2", (4, 512)), ("dense_3", (512, 1)),
+    ]:  # fmt: skip
+        arrays[f"task_specific/squad/{name}/kernel"] = np.zeros(shape, np.float32)
+        arrays[f"task_specific/squad/{name}/bias"] = np.zeros(shape[1:], np.float32)
+    save_bundle(directory / "squad", arrays)
+
+
 # ---- BERT ----
 
 
@@ -351,6 +370,7 @@ def make():
         ("answerer", ElectraForQuestionAnswering, {}),
     ]:
         save(name, electra(cls, 3, **small, **more))
+    save_tasks(load_file(HERE / "tagger" / "model.safetensors"))
     directory = save("half", electra(ElectraForPreTraining, 4, **small))
     state = load_file(directory / "model.safetensors")
     for name, dtype in [("bf16", torch.bfloat16), ("f16", torch.half)]:
