@@ -77,6 +77,7 @@ static int read_text(struct work *work) {
         rules.cased = has_capitals(work->vocab);
     else
         err = elc_tokenizer_options_read(&rules, directory);
+    elc_tokenizer_options_free(&rules);
     conversion->cased = rules.cased;
     work->strip_accents = rules.strip_accents < 0 ? !rules.cased : rules.strip_accents;
     return err;

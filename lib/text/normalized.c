@@ -6,6 +6,8 @@
 #include "utf8.h"
 #include "words.h"
 
+enum { STRETCH_LIMIT = 1 << 27 /* bytes, for each of which there are two places too */ };
+
 void normalized_free(struct normalized *normalized) {
     free(normalized->text);
     free(normalized->starts);
@@ -17,6 +19,9 @@ static int normalized_reserve(struct normalized *normalized, size_t more) {
     size_t capacity = normalized->capacity, needed = normalized->len + more;
     if (needed <= capacity)
         return 0;
+    if (needed > STRETCH_LIMIT)
+        return elc_fail(ELC_ELIMIT, "more than %d bytes of text for a pattern to match",
+                        STRETCH_LIMIT);
     int rc = elc_grow(&normalized->text, &capacity, needed, sizeof *normalized->text);
     capacity = normalized->capacity;
     if (rc == 0)
