@@ -108,7 +108,7 @@ int main(int argc, char **argv) {
          "tsv, jsonl, stream (records with results added) or f32 (embed) [tsv]", .choices = formats,
          .shapes = true},
         {0, "tokens", OPTION_FLAG, &options.tokens, NULL,
-         "rtd: a row for each token, a blank line after each text"},
+         "rtd: a row for each token; classify: each word's effect"},
         {0, "names", OPTION_FLAG, &options.names, NULL, "a first line that names the columns"},
         {0, "top-k", OPTION_COUNT, &options.top_k, "N", "fill: candidates for each [MASK] [1]", 1,
          ELC_VOCAB_LIMIT, .shapes = true},

@@ -102,10 +102,16 @@ int train_finetune(int argc, char **argv) {
          "without --init: nano, small, base, large, or a flat JSON file [small]"},
         {0, "vocab", OPTION_TEXT, &options.vocab, "FILE", "without --init: the vocabulary"},
         {0, "set", OPTION_LIST, &options.set, "KEY=VALUE", "override one key of the configuration"},
-        {0, "head", OPTION_CHOICE, &options.head, "NAME",
-         "hf: transformers'; google: google-research/electra's [hf]", .choices = "hf|google"},
     };
-    size_t n = 5;
+    size_t n = 4;
+    if (strcmp(argv[0], "qa") != 0)
+        own[n++] = (struct tool_option){0,
+                                        "head",
+                                        OPTION_CHOICE,
+                                        &options.head,
+                                        "NAME",
+                                        "hf: transformers'; google: google-research/electra's [hf]",
+                                        .choices = "hf|google"};
     if (classifies)
         own[n++] = (struct tool_option){0,           "multi-label",
                                         OPTION_FLAG, &options.multi_label,

@@ -51,8 +51,8 @@ static int check_options(const struct elc_score_options *options) {
     const struct elc_score_entry *task = elc_score_entry(options->task);
     if (options->format == ELC_SCORE_F32 && !task->width)
         return elc_fail(ELC_EINVAL, "format f32 is for task embed");
-    if (options->tokens && options->task != ELC_SCORE_RTD)
-        return elc_fail(ELC_EINVAL, "results by token are for task rtd");
+    if (options->tokens && options->task != ELC_SCORE_RTD && options->task != ELC_SCORE_CLASSIFY)
+        return elc_fail(ELC_EINVAL, "results by token are for tasks rtd and classify");
     if ((options->mean || options->normalize) && options->task != ELC_SCORE_EMBED)
         return elc_fail(ELC_EINVAL, "pooling and normalizing are for task embed");
     if (options->top_k != 1 && options->task != ELC_SCORE_FILL)

@@ -56,6 +56,7 @@ struct elc_score_limits {
     struct elc_vocab_id vocab; /* of the header, which is the model's */
     uint32_t max_length;       /* positions of the model */
     uint32_t n_types;          /* segment types of the model */
+    bool by_word;              /* --tokens */
 };
 
 /* One record's text. A zeroed struct is empty; reuse it, then free it. */
@@ -118,6 +119,8 @@ struct elc_score_pass {
     struct elc_buffer numbers;   /* or here */
     struct elc_batch variants;   /* scratch of pll: texts, each with one token masked */
     struct elc_head_memory head; /* of fine-tuned networks */
+    struct elc_buffer words;     /* uint32_t: the first row of each row's word; classify --tokens */
+    struct elc_buffer effects;   /* double: of the word that begins there, or NaN; the same */
 };
 
 /* Where in the pass a text's part is. */
@@ -160,6 +163,7 @@ struct elc_score_result {
     const char *const *labels; /* classify, tag: [n_labels] names */
     size_t n_labels;
     size_t best;                 /* classify: the likeliest */
+    const double *effects;       /* classify --tokens: [n] of the word that begins there, or NaN */
     bool multi_label;            /* classify: those with p > 0.5 apply */
     const uint32_t *word_tokens; /* tag: [n_words] the first token, UINT32_MAX: it has none */
     const uint32_t *word_labels; /* tag: [n_words] */

@@ -97,6 +97,7 @@ static int read_header(struct line *line, struct job *job) {
         .vocab = header->vocab,
         .max_length = scorer->network.config.max_position_embeddings,
         .n_types = scorer->network.config.type_vocab_size,
+        .by_word = scorer->options.tokens,
     };
     int err = elc_scorer_check_header(scorer, header, job->name);
     if (err || scorer->options.format != ELC_SCORE_STREAM)
@@ -176,7 +177,7 @@ static int collect(struct worker *worker, const struct elc_scorer *scorer, const
     size_t position = 0;
     int got;
     worker->pass.scorer = scorer;
-    worker->pass.rows.len = 0;
+    worker->pass.rows.len = worker->pass.words.len = 0;
     elc_batch_clear(&worker->pass.texts);
     while ((got = elc_record_next(&record, &job->payload, &position)) > 0) {
         int err = read_text(worker, scorer, &record, job);
@@ -411,6 +412,8 @@ static void free_workers(struct worker *workers, size_t n_workers) {
         elc_batch_free(&pass->texts);
         elc_batch_free(&pass->variants);
         elc_head_memory_free(&pass->head);
+        elc_buffer_free(&pass->words);
+        elc_buffer_free(&pass->effects);
         elc_buffer_free(&pass->rows);
         elc_buffer_free(&pass->numbers);
         elc_score_text_free(&workers[i].text);

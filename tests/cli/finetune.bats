@@ -95,6 +95,28 @@ value() {
         awk '{ if (($1 + $2 + $3 - 1)^2 > 1e-12) exit 1 }'
 }
 
+@test "--tokens: what each word does for the class" {
+    train classify m --epochs 40 --lr 0.01 three.els
+    electra-score -m m --tokens --names three.els > words.tsv
+    head -n 1 words.tsv | grep -qx $'id\tword\tstart\tend\tlabel\teffect'
+    sed -n '2,5p' words.tsv | cut -f 1-4 |
+        diff - <(printf '1\ta\t0\t1\n1\tgood\t2\t6\n1\t1\t7\t8\n1\tday\t9\t12\n')
+    [ -z "$(sed -n 6p words.tsv)" ]
+    cmp <(electra-score -j 1 -m m --tokens three.els) <(electra-score -j 3 -m m --tokens three.els)
+    # masked by hand: its probability is what is missing
+    mask=$(grep -nxF '[MASK]' vocab.txt | cut -d : -f 1)
+    electra-view --header three.els | head -n 2 |
+        sed -E "2s/(\"ids\":\[[0-9]+,[0-9]+),[0-9]+/\1,$((mask - 1))/" |
+        electra-view --from jsonl > masked.els
+    label=$(sed -n 3p words.tsv | cut -f 5)
+    p=$(electra-score -m m --format jsonl three.els | head -n 1 | sed -E "s/.*\"$label\":([0-9.e-]+).*/\1/")
+    q=$(electra-score -m m --format jsonl masked.els | sed -E "s/.*\"$label\":([0-9.e-]+).*/\1/")
+    awk -v p="$p" -v q="$q" -v e="$(sed -n 3p words.tsv | cut -f 6)" \
+        'BEGIN { d = p - q - e; exit d > 1e-5 || d < -1e-5 }'
+    electra-score -m m --tokens --format jsonl three.els | head -n 1 |
+        grep -q '"tokens":\[{"word":"a","start":0,"end":1,"effect":'
+}
+
 @test "validation reports what score and eval do" {
     train classify m --epochs 2 --valid three.els three.els
     electra-score -m m --format stream three.els | electra-eval --metric accuracy --metric log_loss > eval
