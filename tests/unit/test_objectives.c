@@ -30,13 +30,13 @@ struct golden {
 
 static int open_golden(void **state) {
     static struct golden golden;
+    *state = &golden;
     check(elc_safetensors_open(&golden.discriminator,
                                "tests/golden/pretrain/discriminator.safetensors"));
     check(elc_safetensors_open(&golden.generator, "tests/golden/pretrain/generator.safetensors"));
     check(elc_safetensors_open(&golden.batches, "tests/golden/pretrain/run.safetensors"));
     check(elc_safetensors_open(&golden.heads, "tests/golden/objectives/heads.safetensors"));
     check(elc_safetensors_open(&golden.run, "tests/golden/objectives/run.safetensors"));
-    *state = &golden;
     return 0;
 }
 
