@@ -321,8 +321,8 @@ static size_t read_ascii(struct word_reader *reader, bool lower, struct cache_se
     return n;
 }
 
-/* Adds the tokens of a word that is not in the cache, and enters it. */
-static void add_new_word(struct target *target, struct cached_word *cached,
+/* Adds the tokens of a word that is not in the cache, and enters it unless they are many. */
+static void add_new_word(struct target *target, struct cache_set *set,
                          const struct ascii_word *ascii, uint32_t number) {
     struct elc_encoding *encoding = target->encoding;
     struct word *word = &target->scratch->word;
@@ -336,6 +336,7 @@ static void add_new_word(struct target *target, struct cached_word *cached,
     size_t n = encoding->n - first;
     if (n > CACHED_PIECES)
         return;
+    struct cached_word *cached = cache_place(set);
     *cached = (struct cached_word){.low = ascii->low, .high = ascii->high, .n = (uint8_t)n};
     for (size_t i = 0; i < n; i++) {
         cached->ids[i] = encoding->ids[first + i];
@@ -369,7 +370,7 @@ static int encode_ascii(struct target *target) {
             if (cached)
                 add_cached(target->encoding, cached, words[i].start, number);
             else
-                add_new_word(target, cache_place(set), &words[i], number);
+                add_new_word(target, set, &words[i], number);
         }
         cut(target);
     } while (n == BATCH_WORDS);

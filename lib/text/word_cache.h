@@ -18,8 +18,7 @@ struct cached_word {
     uint8_t ends[CACHED_PIECES];
 };
 
-/* The places that a word may have, the one filled last in front: a line of the processor's cache.
- */
+/* Where a word may be, the place filled last in front: a line of the processor's cache. */
 struct cache_set {
     struct cached_word ways[2];
 };
