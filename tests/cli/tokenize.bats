@@ -200,7 +200,9 @@ END
     [ "$megabytes" -lt 400 ]
     status_is 0 bash -c 'electra-tokenize -v --docs --vocab vocab.txt -o out.els text'
     megabytes=$(sed -n 's/.*CPUs, \([0-9]*\)\.[0-9]* MB.*/\1/p' <<< "$stderr")
-    [ "$megabytes" -lt 500 ]
+    limit=500
+    ! ldd "$BIN/electra-tokenize" | grep -qE 'lib[a-z]*san' || limit=1000 # what is freed stays
+    [ "$megabytes" -lt "$limit" ]
     tr -d ' ' < text | electra-tokenize -q --vocab vocab.txt --no-text | electra-view > found
     [ "$(cat found)" = '{"id":1,"ids":[2,1,3]}' ]
     status_is 1 bash -c 'tr -d " " < text | electra-tokenize --vocab vocab.txt > /dev/null'
