@@ -77,6 +77,8 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/lib/tensor/%.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
 $(BUILD)/lib/base/random.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
+# Products are most of what tests compute: unoptimised they would take most of their time, too.
+$(BUILD)/lib/tensor/product.o $(BUILD)/double/lib/tensor/product.o: OPT += $(VECTORISE)
 
 # Before the first compilation: is what it needs there?
 $(BUILD)/probed:
