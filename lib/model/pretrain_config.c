@@ -98,8 +98,8 @@ static void shape(struct draft *draft, uint32_t embedding, uint32_t hidden, uint
     config->intermediate_size = 4 * hidden;
 }
 
-/* For runs of minutes: small batches, a short warm-up. At a rate of 1e-3 the discriminator soon calls
- * everything original, and stays there. */
+/* For runs of minutes: small batches, a short warm-up. At a rate of 1e-3 the discriminator soon
+ * calls everything original, and stays there. */
 static void nano(struct draft *draft) {
     small(draft);
     shape(draft, 64, 128, 4, 2);
