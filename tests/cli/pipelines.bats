@@ -276,3 +276,37 @@ END
         [[ ${stderr_lines[1]} == 'Usage: plot '* ]]
     done
 }
+
+# ---- finetune ----
+
+@test "finetune: a recipe trains, scores and evaluates, and has nothing to do the second time" {
+    mkdir -p data/sms_spam
+    for i in {1..30}; do
+        printf 'ham\tsee you at %s\nspam\twin %s now\n' "$i" "$i"
+    done > data/sms_spam/SMSSpamCollection
+    finetune() {
+        env -u MAKELEVEL MAKEFLAGS='' make -f "$ROOT/pipelines/finetune/spam.mk" BIN="$BIN" DATA=data \
+            WORK=work THREADS=1 LENGTH=32 VOCAB_SIZE=200 BUDGET='--steps 3' "$@"
+    }
+    finetune > log
+    grep -q '^accuracy' work/metrics.tsv
+    [ "$(head -n 1 work/scores.tsv)" = $'id\tlabel\tprobability' ]
+    [ "$(wc -l < work/scores.tsv)" -eq 7 ]
+    finetune -q work/metrics.tsv
+}
+
+@test "finetune: each recipe is whole" {
+    for recipe in "$ROOT"/pipelines/finetune/*.mk; do
+        [ "${recipe##*/}" != rules.mk ] || continue
+        env -u MAKELEVEL MAKEFLAGS='' make -n -f "$recipe" BIN="$BIN" WORK=work > log
+        grep -q 'electra-train' log
+    done
+}
+
+@test "finetune: WordNet's categories" {
+    [ -e /usr/share/wordnet/data.noun ] || skip 'no wordnet-base'
+    awk -f "$ROOT/pipelines/finetune/categories.awk" /usr/share/wordnet/data.{noun,verb,adj,adv} > all.tsv
+    [ "$(cut -f 2 all.tsv | sort -u | wc -l)" -eq 45 ]
+    grep -q $'^that which is perceived.*\tnoun.Tops$' all.tsv
+    awk -F '\t' 'NF != 2 || $1 == "" { exit 1 }' all.tsv
+}
