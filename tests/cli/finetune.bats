@@ -119,11 +119,11 @@ value() {
 
 @test "validation reports what score and eval do" {
     train classify m --epochs 2 --valid three.els three.els
-    electra-score -m m --format stream three.els | electra-eval --metric accuracy --metric log_loss > eval
+    electra-score -m m --format stream three.els | electra-eval --metric accuracy --metric log_loss > metrics
     last=$(grep valid_ m.out | tail -n 1)
     best=$(grep valid_ m.out | sort -t : -k 4 | tail -n 1)
     [ -n "$last" ]
-    [ "$(value valid_accuracy "$best")" = "$(awk '$1 == "accuracy" { print $2 }' eval)" ]
+    [ "$(value valid_accuracy "$best")" = "$(awk '$1 == "accuracy" { print $2 }' metrics)" ]
 }
 
 @test "the best checkpoint by the task's metric is the one that is shown" {
@@ -147,8 +147,8 @@ value() {
 @test "pairs in both orders" {
     train regress m --epochs 1 --double-order pairs.els
     tail -n 1 m.out | grep -q '"epoch":2'
-    ! diff -q <(electra-score -m m pairs.els) <(train regress n --epochs 2 pairs.els &&
-        electra-score -m n pairs.els) || false
+    train regress n --epochs 2 pairs.els
+    run ! cmp <(electra-score -m m pairs.els) <(electra-score -m n pairs.els)
     refuses classify --double-order three.els
     [[ "$stderr" == *"record 1: there is no pair"* ]]
 }
@@ -159,7 +159,7 @@ value() {
     grep -q '"problem_type": "multi_label_classification"' m/config.json
     electra-score -m m --format jsonl sets.els > scores.jsonl
     grep -q '"label":\["a"' scores.jsonl
-    ! grep -q '"probability":' scores.jsonl
+    run ! grep -q '"probability":' scores.jsonl
     electra-score -m m --names sets.els | head -n 1 | grep -qx $'id\tlabels\tprobabilities'
     electra-score -m m sets.els | awk -F '\t' 'NF != 3 { exit 1 }'
     electra-score -m m --format stream sets.els | electra-eval | grep -q '^f1_micro'
@@ -351,7 +351,7 @@ questions() {
     [ "$(cut -f 1 scores.tsv | tr '\n' ' ')" = "id q1 q2 q3 q4 q5 q6 " ]
     electra-score -m m --always-answer --format jsonl q.els > all.jsonl
     [ "$(wc -l < all.jsonl)" -eq 6 ]
-    ! grep -q null_odds all.jsonl
+    run ! grep -q null_odds all.jsonl
     context=$(sed -E 's/.*"context":"([^"]*)".*/\1/' questions.json)
     electra-score -m m --always-answer q.els | while IFS=$'\t' read -r _ answer start end _; do
         [ "$answer" = "${context:start:end-start}" ]
