@@ -165,6 +165,7 @@ columns() {
     make_stream 600 a.els # a full block and a little one
     mkfifo in
     electra-corrupt --flush < in > out &
+    local pid=$!
     exec 4> in
     head -c 270000 a.els >&4 # the first block is whole
     for i in {1..100}; do
@@ -174,7 +175,7 @@ columns() {
     [ "$(size out)" -gt 100000 ]
     tail -c +270001 a.els >&4
     exec 4>&-
-    wait
+    wait "$pid"
     electra-corrupt a.els | cmp - out
 }
 
