@@ -62,7 +62,8 @@ struct elc_profile {
     } costs[ELC_N_OPERATIONS];
 };
 
-double elc_profile_clock(void); /* seconds that the calling thread has run: others' load is not in */
+/* Seconds that the calling thread has run: others' load is not in them. */
+double elc_profile_clock(void);
 
 struct elc_lap {
     struct elc_profile *profile; /* NULL: nothing is counted */
