@@ -115,8 +115,12 @@ int elc_pretrain_init_config(struct elc_pretrain_config *config,
     config->discriminator.vocab_size = config->generator.vocab_size = network.vocab_size;
     config->discriminator.pad_token_id = config->generator.pad_token_id = network.pad_token_id;
     err = check_shape(&init->main, &config->discriminator);
-    if (err || !init->has_generator || !config->untied_generator)
+    if (err || !init->has_generator)
         return err;
+    if (!config->untied_generator) {
+        err = check_shape(&init->generator, &config->generator);
+        return err ? elc_context(err, "untied_generator=false") : 0;
+    }
     for (size_t i = 0; i < n_overrides; i++)
         if (strncmp(overrides[i], prefix, sizeof prefix - 1) == 0)
             return elc_fail(ELC_EINVAL, "'%s': the generator's shape is that of %s", overrides[i],
@@ -139,12 +143,12 @@ static int note(struct elc_pretraining *p, const char *path, const char *what) {
 }
 
 /* The numbers of a tensor in a loaded network; a head besides its own, as all-tokens-mlm has, lies
- * in the file. NULL: it is not there. */
+ * in the file. NULL: it is not there, or of another size. */
 static const elc_float *numbers_of(const struct elc_network *network,
                                    const struct elc_tensor *tensor) {
     const struct elc_tensor *own = elc_table_find(&network->table, tensor->name);
     if (own)
-        return network->tensors[own - network->table.tensors];
+        return own->count == tensor->count ? network->tensors[own - network->table.tensors] : NULL;
     const struct elc_stored *stored = elc_safetensors_find(&network->file, tensor->name);
     bool fits = stored && strcmp(stored->dtype, "F32") == 0 && sizeof(elc_float) == sizeof(float) &&
                 stored->bytes == tensor->count * sizeof(float) &&

@@ -244,6 +244,8 @@ EOT
     cp -rL wide/generator pair
     fails 1 'pair/generator: has embeddings of 16 numbers' go_on x --init pair a.els
     go_on x --init pair --set untied_generator_embeddings=true --steps 1 a.els
+    fails 2 'untied_generator=false: m/generator: its hidden_size is 8, not 16' go_on x --init m \
+        --set untied_generator=false --steps 1 a.els
 }
 
 # ---- hours and patience ----
