@@ -5,9 +5,11 @@
 
 #include "labelled.h"
 
+/* The text may hold NULs: then it equals no name. */
 static int compare(const char *name, const char *text, size_t len) {
-    int order = strncmp(name, text, len);
-    return order ? order : name[len] != '\0';
+    const size_t name_len = strlen(name);
+    int order = memcmp(name, text, name_len < len ? name_len : len);
+    return order ? order : (name_len > len) - (name_len < len);
 }
 
 /* The place of the first name that is not below this one. */

@@ -206,28 +206,31 @@ static int evaluate_window(struct validation *v, const struct elc_record *record
 }
 
 /* Labels that were not seen in training are here only if they are to be passed over. */
-static int read_stream(struct validation *v) {
+static int add_record(struct validation *v, const struct elc_record *record) {
     struct finetuning *f = v->f;
     struct elc_task_batches *batches = &f->valid_batches;
+    int err = elc_labelled_read(&batches->labelled, record, f->valid_header, &f->labelling);
+    if (err)
+        return batches->labelled.unseen && f->job->keep_going ? 0 : err;
+    err = elc_task_batches_add(batches, &f->labelling);
+    if (err)
+        return err;
+    if (f->job->task == ELC_TASK_QA)
+        return evaluate_window(v, record);
+    return batches->n_texts == VALID_TEXTS ? evaluate(v) : 0;
+}
+
+static int read_stream(struct validation *v) {
+    struct finetuning *f = v->f;
     struct elc_examples *valid = f->run->options->valid;
     const uint64_t n = elc_examples_count(valid);
     f->labelling.swap = false;
-    elc_task_batches_clear(batches);
+    elc_task_batches_clear(&f->valid_batches);
     int err = 0;
     for (uint64_t i = 0; !err && i < n; i++) {
         const struct elc_record *record;
         err = elc_examples_at(valid, i, &record);
-        err = err < 0
-                  ? err
-                  : elc_labelled_read(&batches->labelled, record, f->valid_header, &f->labelling);
-        if (err && batches->labelled.unseen && f->job->keep_going)
-            err = 0;
-        else if (!err)
-            err = elc_task_batches_add(batches, &f->labelling);
-        if (!err && f->job->task == ELC_TASK_QA)
-            err = evaluate_window(v, record);
-        else if (!err && batches->n_texts == VALID_TEXTS)
-            err = evaluate(v);
+        err = err < 0 ? err : add_record(v, record);
     }
     return err ? err : evaluate(v);
 }

@@ -61,6 +61,10 @@ static int read_number(float *number, const struct elc_field *value) {
         real = value->as.real;
         break;
     case ELC_STR:
+        if (value->as.bytes.len >= sizeof text ||
+            memchr(value->as.bytes.data, '\0', value->as.bytes.len))
+            return elc_fail(ELC_EFORMAT, "key 'label': no number of at most %zu characters",
+                            sizeof text - 1);
         (void)snprintf(text, sizeof text, "%.*s", (int)value->as.bytes.len,
                        (const char *)value->as.bytes.data);
         err = elc_parse_real(&real, text, -1e30, 1e30);
@@ -321,7 +325,6 @@ static int read_answer(struct elc_labelled *labelled, const struct elc_record *r
 static int read_target(struct elc_labelled *labelled, const struct elc_record *record,
                        const struct elc_labelling *labelling) {
     labelled->target = (struct elc_target){0};
-    labelled->unseen = false;
     if (labelling->task == ELC_TASK_QA)
         return read_answer(labelled, record);
     const struct elc_field *label = find_label(record);
@@ -377,6 +380,7 @@ static int read_types(struct elc_labelled *labelled, const struct elc_record *re
 
 int elc_labelled_read(struct elc_labelled *labelled, const struct elc_record *record,
                       const struct elc_header *header, const struct elc_labelling *labelling) {
+    labelled->unseen = false;
     int err = elc_record_ids(record, "ids", header->id_width, header->vocab.size, &labelled->ids);
     if (err)
         return err;

@@ -37,7 +37,7 @@ struct elc_labelled {
     struct elc_buffer types; /* uint8_t each; empty: all 0 */
     size_t n;
     struct elc_target target; /* points into what follows */
-    bool unseen; /* an error was about a label that is none of the classes, or a record without */
+    bool unseen;              /* elc_labelled_read failed for a label that is none of the classes */
     struct elc_buffer values, words, labels, numbers, swapped;
 };
 /* Reads a record of a stream with this header. ELC_EFORMAT, ELC_EMISMATCH: the record has no label

@@ -251,6 +251,28 @@ value() {
 
 # ---- bad input ----
 
+@test "a label with a NUL is none of the names" {
+    for label in 'pos\u0000' 'pos\u0000x' 'pos\u0000\u0000\u0000neg'; do
+        printf '{"text":"a good day","label":"%s"}\n' "$label" |
+            tokenize --jsonl --text text --label label > nul.els
+        refuses classify --valid nul.els three.els
+        [[ "$stderr" == *"nul.els: record 1: label 'pos' is none of the 3 that were learnt" ]]
+    done
+}
+
+@test "a number is the whole of its text" {
+    zeros=$(printf '%070d' 0)
+    for label in "1.$zeros" "1.${zeros}x" '1\u0000x'; do
+        printf '{"text":"a","label":"%s"}\n' "$label" |
+            tokenize --jsonl --text text --label label > number.els
+        refuses regress number.els
+        [[ "$stderr" == *"record 1: key 'label': no number of at most 63 characters" ]]
+    done
+    printf '{"text":"a","label":"1.%.60s"}\n' "$zeros" |
+        tokenize --jsonl --text text --label label > number.els
+    train regress m --steps 1 number.els
+}
+
 @test "a label that was not seen in training" {
     printf 'what\tother\na good day\tpos\n' | electra-tokenize -q --vocab vocab.txt --tsv --text 1 \
         --label 2 --max-length 32 > v.els
