@@ -41,11 +41,12 @@ struct elc_adam {
 struct elc_trained {
     const struct elc_table *table;
     elc_float *values, *gradients, *m, *v;
+    double *sums; /* scratch of elc_gradient_squares */
 };
-/* Allocates gradients, m and v, all zero; `values` stays the caller's. */
+/* Allocates gradients, m and v, all zero, and scratch; `values` stays the caller's. */
 int elc_trained_init(struct elc_trained *trained, const struct elc_table *table,
                      elc_float *values) ELC_MUST_CHECK;
-void elc_trained_free(struct elc_trained *trained); /* gradients, m and v; idempotent */
+void elc_trained_free(struct elc_trained *trained); /* what init allocated; idempotent */
 
 /* The sum of the squares of a network's gradients, in double, in an order that does not depend on
  * the team. Not finite when a gradient is not. */

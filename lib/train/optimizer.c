@@ -14,25 +14,6 @@ double elc_learning_rate(double base, uint64_t step, uint64_t total, uint64_t wa
     return step < warmup ? rate * ((double)step / (double)warmup) : rate;
 }
 
-int elc_trained_init(struct elc_trained *trained, const struct elc_table *table,
-                     elc_float *values) {
-    *trained = (struct elc_trained){.table = table, .values = values};
-    trained->gradients = elc_calloc_aligned(table->total, sizeof *trained->gradients);
-    trained->m = elc_calloc_aligned(table->total, sizeof *trained->m);
-    trained->v = elc_calloc_aligned(table->total, sizeof *trained->v);
-    if (trained->gradients && trained->m && trained->v)
-        return 0;
-    elc_trained_free(trained);
-    return ELC_ENOMEM;
-}
-
-void elc_trained_free(struct elc_trained *trained) {
-    free(trained->gradients);
-    free(trained->m);
-    free(trained->v);
-    *trained = (struct elc_trained){0};
-}
-
 enum { TILE = 1 << 16 };
 
 static size_t tile_count(size_t total) {
@@ -42,6 +23,27 @@ static size_t tile_count(size_t total) {
 static size_t tile_end(size_t tile, size_t total) {
     size_t end = (tile + 1) * TILE;
     return end < total ? end : total;
+}
+
+int elc_trained_init(struct elc_trained *trained, const struct elc_table *table,
+                     elc_float *values) {
+    *trained = (struct elc_trained){.table = table, .values = values};
+    trained->gradients = elc_calloc_aligned(table->total, sizeof *trained->gradients);
+    trained->m = elc_calloc_aligned(table->total, sizeof *trained->m);
+    trained->v = elc_calloc_aligned(table->total, sizeof *trained->v);
+    trained->sums = elc_calloc_aligned(tile_count(table->total), sizeof *trained->sums);
+    if (trained->gradients && trained->m && trained->v && trained->sums)
+        return 0;
+    elc_trained_free(trained);
+    return ELC_ENOMEM;
+}
+
+void elc_trained_free(struct elc_trained *trained) {
+    free(trained->gradients);
+    free(trained->m);
+    free(trained->v);
+    free(trained->sums);
+    *trained = (struct elc_trained){0};
 }
 
 /* ---- norm ---- */
@@ -63,17 +65,13 @@ static int squares_tile(void *context, size_t tile, int worker) {
 }
 
 double elc_gradient_squares(struct elc_pool *pool, const struct elc_trained *trained) {
-    size_t n_tiles = tile_count(trained->table->total);
-    struct squares s = {pool, trained->gradients, trained->table->total,
-                        calloc(n_tiles, sizeof(double))};
-    if (!s.sums)
-        return NAN;
+    const size_t n_tiles = tile_count(trained->table->total);
+    struct squares s = {pool, trained->gradients, trained->table->total, trained->sums};
+    int never_fails = elc_parallel_for(pool, n_tiles, squares_tile, &s);
+    (void)never_fails;
     double sum = 0;
-    if (elc_parallel_for(pool, n_tiles, squares_tile, &s) != 0)
-        sum = NAN;
     for (size_t tile = 0; tile < n_tiles; tile++)
         sum += s.sums[tile];
-    free(s.sums);
     return sum;
 }
 
