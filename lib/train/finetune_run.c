@@ -152,6 +152,24 @@ static void close_finetuning(struct finetuning *f) {
     elc_task_batches_free(&f->valid_batches);
 }
 
+/* Of the network: some of it, the number of attention heads say, shows in no tensor. */
+static int add_shape(json_t *settings, const struct elc_config *config) {
+    static const char *const keys[] = {
+        "embedding_size",    "hidden_size",       "num_hidden_layers",       "num_attention_heads",
+        "intermediate_size", "type_vocab_size",   "max_position_embeddings", "hidden_act",
+        "layer_norm_eps",    "initializer_range",
+    };
+    struct elc_buffer text = {0};
+    int err = elc_config_format(config, &text);
+    json_t *all = err ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
+    for (size_t i = 0; !err && i < sizeof keys / sizeof *keys; i++)
+        if (json_object_set(settings, keys[i], json_object_get(all, keys[i])) != 0)
+            err = elc_fail_memory(0);
+    json_decref(all);
+    elc_buffer_free(&text);
+    return err;
+}
+
 static int add_settings(const void *self, json_t *settings) {
     static const char *const tasks[] = {"classify", "multi-label", "regress", "tag", "qa"};
     const struct finetuning *f = self;
@@ -170,7 +188,7 @@ static int add_settings(const void *self, json_t *settings) {
     json_decref(config);
     json_decref(own);
     elc_buffer_free(&text);
-    return err;
+    return err ? err : add_shape(settings, &f->config);
 }
 
 /* ---- a step ---- */

@@ -238,6 +238,20 @@ value() {
     status_is 2 electra-train classify --config tiny.json --vocab vocab.txt -o m --epochs 4 \
         --log-every 1 --checkpoint-every 2 --set layerwise_lr_decay=0.5 --resume three.els
     [[ "$stderr" == *"layerwise_lr_decay"* ]]
+    sed 's/"num_attention_heads": 2/"num_attention_heads": 4/' tiny.json > other.json
+    status_is 2 electra-train classify --config other.json --vocab vocab.txt -o m --epochs 4 \
+        --log-every 1 --checkpoint-every 2 --resume three.els
+    [[ "$stderr" == *"started with num_attention_heads 2, not 4"* ]]
+}
+
+@test "a batch that --set names is not made smaller" {
+    refuses classify --set train_batch_size=40 three.els
+    [[ "$stderr" == *"36 records, fewer than the 40 of one batch"* ]]
+    refuses classify --batch 40 three.els
+    train classify m --epochs 1 --set train_batch_size=18 three.els
+    tail -n 1 m.out | grep -q '"step":2,'
+    train regress n --epochs 1 pairs.els # fewer than a batch by default has
+    tail -n 1 n.out | grep -q '"step":1,'
 }
 
 @test "a pipe is read to its end before the first step" {
