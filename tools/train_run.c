@@ -1,6 +1,7 @@
 /* What the commands of electra-train share. */
 #include "train.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -159,6 +160,23 @@ static int check_options(struct train *train) {
     return TOOL_DONE;
 }
 
+/* Reads a pipe to its end where there is nothing to do with it: whoever writes into it would die of
+ * SIGPIPE, and a pipeline under `set -o pipefail` fail that is done. */
+static void discard_input(const struct tool *tool) {
+    bool standard = tool->n_operands == 0;
+    for (size_t i = 0; i < tool->n_operands; i++)
+        standard = standard || strcmp(tool->operands[i], "-") == 0;
+    struct stat status;
+    if (!standard || fstat(STDIN_FILENO, &status) != 0 ||
+        !(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+        return;
+    char bytes[1 << 16];
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, bytes, sizeof bytes);
+    while (got > 0 || (got < 0 && errno == EINTR));
+}
+
 bool train_prepare(struct train *train, int *status) {
     struct tool *tool = &train->tool;
     train->run = (struct elc_run_options){
@@ -191,6 +209,7 @@ bool train_prepare(struct train *train, int *status) {
     }
     if (train->resume && elc_run_is_done(train->directory)) {
         tool_note(tool, "%s: done already", train->directory);
+        discard_input(tool);
         *status = tool_end(tool, TOOL_DONE);
         return false;
     }

@@ -374,6 +374,9 @@ waiting_run() {
     [ -z "$stderr" ]
     [ ! -s m.out ]
     status_is 0 train m --resume --steps 99 no-such.els
+    set -o pipefail
+    head -c 1000000 /dev/zero | train m --steps 6 --resume
+    head -c 1000000 /dev/zero | train m --steps 6 --resume -
     find m -exec stat -c '%n %Y %Z %i' {} + | sort | cmp - before
 }
 
