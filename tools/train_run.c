@@ -148,6 +148,8 @@ static int check_options(struct train *train) {
         1)
         return tool_usage(tool, "--steps, --epochs and --hours all say how long the run is: give "
                                 "one");
+    if (train_given(train, "valid-every") && !train->valid)
+        return tool_usage(tool, "--valid-every needs --valid STREAM");
     if (train->metric && !train->valid)
         return tool_usage(tool, "--metric needs --valid STREAM");
     if (train->patience > 0 && !train->metric)
