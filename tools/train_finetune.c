@@ -54,7 +54,7 @@ static int run(struct train *train, const struct finetune_options *options,
         return err;
     apply_options(train, &options->set, job);
     err = elc_finetune_run(&train->run, job, &train->work);
-    train->tool.rejected = job->n_passed_over;
+    train->tool.rejected += job->n_passed_over;
     return err;
 }
 

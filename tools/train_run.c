@@ -248,6 +248,14 @@ static int check_fit(const struct elc_examples *examples, const struct elc_vocab
     return err;
 }
 
+/* What was rejected before, under --keep-going. */
+static int pass_over_rejected(struct train *train, struct elc_examples *examples) {
+    uint64_t n = 0;
+    int err = train->tool.keep_going ? elc_examples_drop_rejected(examples, &n) : 0;
+    train->tool.rejected += n;
+    return err;
+}
+
 int train_open_streams(struct train *train, const struct elc_vocab *vocab, const char *vocab_name,
                        const struct elc_config *config) {
     const struct tool *tool = &train->tool;
@@ -256,11 +264,15 @@ int train_open_streams(struct train *train, const struct elc_vocab *vocab, const
                                 tool->seed, tool->force);
     if (!err)
         err = check_fit(run->train, vocab, vocab_name, config);
+    if (!err)
+        err = pass_over_rejected(train, run->train);
     if (err || !train->valid)
         return err;
     char *path = (char *)(uintptr_t)train->valid;
     err = elc_examples_open(&run->valid, &path, 1, ELC_IN_ORDER, tool->seed, false);
-    return err ? err : check_fit(run->valid, vocab, vocab_name, config);
+    if (!err)
+        err = check_fit(run->valid, vocab, vocab_name, config);
+    return err ? err : pass_over_rejected(train, run->valid);
 }
 
 /* ---- the end ---- */

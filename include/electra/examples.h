@@ -38,6 +38,12 @@ int elc_examples_open(struct elc_examples **examples, char *const *paths, size_t
 void elc_examples_stop_when(struct elc_examples *examples, const volatile sig_atomic_t *stop);
 void elc_examples_close(struct elc_examples *examples);
 
+/* From now on, records that an earlier program rejected, which say so by a key `error`, are as if
+ * they were not there; before anything is read, once, not ELC_LIVE. */
+int elc_examples_drop_rejected(struct elc_examples *examples, uint64_t *n_dropped) ELC_MUST_CHECK;
+/* For messages: where record `index` of those that count stands in the stream, from 1. */
+uint64_t elc_examples_number(const struct elc_examples *examples, uint64_t index);
+
 const struct elc_header *elc_examples_header(const struct elc_examples *examples);
 /* The first operand, for messages. */
 const char *elc_examples_name(const struct elc_examples *examples);
@@ -84,7 +90,7 @@ void elc_example_free(struct elc_example *example);
 /* The same, as the record itself, with all its keys; valid until the next call. */
 int elc_examples_record(struct elc_examples *examples, uint64_t index,
                         const struct elc_record **record) ELC_MUST_CHECK;
-/* Record `number` of the stream, from 0, whatever the order of the run; not ELC_LIVE. */
+/* Record `number` of those that count, from 0, whatever the order of the run; not ELC_LIVE. */
 int elc_examples_at(struct elc_examples *examples, uint64_t number,
                     const struct elc_record **record) ELC_MUST_CHECK;
 

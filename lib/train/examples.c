@@ -36,6 +36,8 @@ struct elc_examples {
     uint64_t *permutation; /* of `permuted_epoch` */
     uint64_t permuted_epoch;
     bool has_permutation;
+    uint64_t *dropped; /* numbers of the records that were left out, ascending */
+    size_t n_dropped, dropped_capacity;
 
     /* live */
     struct elc_reader *reader;
@@ -364,6 +366,7 @@ void elc_examples_close(struct elc_examples *examples) {
     free(examples->places);
     free(examples->frequencies);
     free(examples->permutation);
+    free(examples->dropped);
     if (examples->reader)
         elc_reader_destroy(examples->reader);
     elc_buffer_free(&examples->block.payload);
@@ -411,6 +414,57 @@ uint64_t elc_examples_digest(const struct elc_examples *examples) {
     return digest_add(examples->digest, elc_reader_digest(examples->reader));
 }
 
+/* ---- what was rejected before ---- */
+
+/* 1, with the record in examples->record, or an error. */
+static int read_place(struct elc_examples *examples, const struct place *place) {
+    /* The bytes were verified when they were indexed; elc_record_next only reads them. */
+    const struct elc_buffer bytes = {(uint8_t *)(uintptr_t)examples->files[place->file].data +
+                                         place->offset,
+                                     place->bytes, place->bytes};
+    size_t position = 0;
+    return elc_record_next(&examples->record, &bytes, &position);
+}
+
+/* The record that was read last, number i, counts no more. */
+static int drop(struct elc_examples *examples, uint64_t i) {
+    struct elc_example *example = &examples->checked;
+    int err = read_example(example, &examples->record, &examples->header);
+    if (!err)
+        err = elc_grow(&examples->dropped, &examples->dropped_capacity, examples->n_dropped + 1,
+                       sizeof *examples->dropped);
+    if (err)
+        return err;
+    const uint32_t *ids = (const uint32_t *)(const void *)example->ids.data;
+    for (size_t k = 0; k < example->n; k++)
+        examples->frequencies[ids[k]]--;
+    examples->dropped[examples->n_dropped++] = i;
+    examples->digest = digest_add(examples->digest, i);
+    return 0;
+}
+
+int elc_examples_drop_rejected(struct elc_examples *examples, uint64_t *n_dropped) {
+    size_t kept = 0;
+    for (size_t i = 0; i < examples->n; i++) {
+        int got = read_place(examples, &examples->places[i]);
+        if (got > 0 && elc_record_find(&examples->record, "error"))
+            got = drop(examples, i);
+        else
+            examples->places[kept++] = examples->places[i];
+        if (got < 0)
+            return got;
+    }
+    examples->n = kept;
+    *n_dropped = examples->n_dropped;
+    return 0;
+}
+
+uint64_t elc_examples_number(const struct elc_examples *examples, uint64_t index) {
+    for (size_t k = 0; k < examples->n_dropped && examples->dropped[k] <= index; k++)
+        index++;
+    return index + 1;
+}
+
 /* ---- reading ---- */
 
 static int permute(struct elc_examples *examples, uint64_t epoch) {
@@ -425,16 +479,6 @@ static int permute(struct elc_examples *examples, uint64_t epoch) {
     examples->permuted_epoch = epoch;
     examples->has_permutation = true;
     return 0;
-}
-
-/* 1, with the record in examples->record, or an error. */
-static int read_place(struct elc_examples *examples, const struct place *place) {
-    /* The bytes were verified when they were indexed; elc_record_next only reads them. */
-    const struct elc_buffer bytes = {(uint8_t *)(uintptr_t)examples->files[place->file].data +
-                                         place->offset,
-                                     place->bytes, place->bytes};
-    size_t position = 0;
-    return elc_record_next(&examples->record, &bytes, &position);
 }
 
 static int find_indexed(struct elc_examples *examples, uint64_t index, uint64_t *number,

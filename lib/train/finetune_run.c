@@ -295,7 +295,8 @@ static int for_each_record(struct finetuning *f, struct elc_examples *examples,
         int err = elc_examples_at(examples, i, &record);
         err = err < 0 ? err : visit(f, record);
         if (err)
-            return elc_context(err, "%s: record %" PRIu64, elc_examples_name(examples), i + 1);
+            return elc_context(err, "%s: record %" PRIu64, elc_examples_name(examples),
+                               elc_examples_number(examples, i));
     }
     return 0;
 }

@@ -265,6 +265,33 @@ value() {
 
 # ---- bad input ----
 
+@test "what was rejected before is left out with --keep-going" {
+    sed '3s/.*/{"text":1,"label":"pos"}/' <(head -n 12 three.tsv |
+        sed -E 's/(.*)\t(.*)/{"text":"\1","label":"\2"}/') > some.jsonl
+    status_is 3 electra-tokenize -q --vocab vocab.txt --max-length 32 --jsonl --text text \
+        --label label --keep-going -o some.els some.jsonl
+    [ "$(electra-view some.els | grep -c '"error":')" -eq 1 ]
+    refuses classify some.els
+    [[ "$stderr" == *"some.els: record 3: "* ]]
+    sed 3d some.jsonl | tokenize --jsonl --text text --label label > rest.els
+    train classify rest --epochs 2 --valid three.els rest.els
+    status_is 3 train classify some --epochs 2 --keep-going --valid three.els some.els
+    [[ "$stderr" == *": 1 records rejected" ]]
+    cmp {rest,some}/model.safetensors
+    diff <(steady rest.out) <(steady some.out)
+    status_is 3 train classify both --epochs 2 --keep-going --valid some.els some.els
+    [[ "$stderr" == *": 2 records rejected" ]]
+    rm some/done
+    status_is 1 train classify some --epochs 2 --keep-going --valid three.els --resume rest.els
+    [[ "$stderr" == *": --resume: rest.els is not the input this run was started on" ]]
+    # numbers in messages are those of the stream
+    electra-view --header some.els | sed 's/"label":"none"/"label":[]/' |
+        electra-view --from jsonl > wrong.els
+    at=$(electra-view wrong.els | grep -n '"label":\[\]' | head -n 1 | cut -d : -f 1)
+    refuses classify --keep-going --valid wrong.els three.els
+    [[ "$stderr" == *"wrong.els: record $at: "* ]]
+}
+
 @test "a label with a NUL is none of the names" {
     for label in 'pos\u0000' 'pos\u0000x' 'pos\u0000\u0000\u0000neg'; do
         printf '{"text":"a good day","label":"%s"}\n' "$label" |
