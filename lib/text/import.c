@@ -2,7 +2,6 @@
 #include "electra/import.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "electra/json.h"
 #include "electra/layout.h"
@@ -35,6 +34,7 @@ static int make_header(struct elc_header *header, const struct elc_import *impor
     if (!err)
         err = elc_tokenizer_describe(tokenizer, &header->tokenizer, &header->arena);
     elc_tokenizer_destroy(tokenizer);
+    elc_tokenizer_options_free(&options);
     return err;
 }
 
@@ -66,9 +66,16 @@ static int take_header(struct twin *twin, struct elc_header *header) {
     return err ? err : open_segment(twin);
 }
 
+static bool is_blank(const char *line, size_t len) {
+    size_t i = 0;
+    while (i < len && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r'))
+        i++;
+    return i == len;
+}
+
 static int read_line(struct twin *twin, const char *line, size_t len) {
     struct elc_header header;
-    if (strspn(line, " \t\r") >= len)
+    if (is_blank(line, len))
         return 0;
     int got = elc_json_parse(&twin->record, &header, line, len, &twin->json);
     if (got == ELC_HEADER)
