@@ -51,7 +51,9 @@ struct elc_tokenize_options {
     bool windows;                   /* a text that is too long becomes several records, not one
                                      * that is cut: of a pair the second text, or with
                                      * ELC_ONLY_FIRST the first. Always of questions */
-    uint32_t overlap;               /* tokens that a window shares with the one before */
+    uint32_t overlap;               /* tokens that a window shares with the one before; without
+                                     * `windows`, of a question whose windows are short, half of
+                                     * them at most */
     bool text;            /* keep text, offsets and words in the records; never of documents */
     bool words;           /* keep words, also without the text */
     bool replace_invalid; /* invalid UTF-8 becomes U+FFFD; else its text is refused */

@@ -126,7 +126,9 @@ static int plan_windows(const struct record_maker *maker, const struct elc_layou
     if (fixed >= room)
         return elc_fail(ELC_ELIMIT, "the %s text has %zu tokens, which leaves none for the other",
                         record->windowed_pair ? "first" : "second", fixed);
-    if (windows->room <= options->overlap)
+    if (!options->windows && windows->overlap > windows->room / 2)
+        windows->overlap = windows->room / 2;
+    if (windows->room <= windows->overlap)
         return elc_fail(ELC_ELIMIT,
                         "windows of %zu tokens cannot share %u with the one before (see --stride)",
                         windows->room, options->overlap);

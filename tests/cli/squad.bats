@@ -94,6 +94,27 @@ END
     [ "$stderr" = "electra-tokenize: x.json: question 'q': the first text has 64 tokens, which leaves none for the other" ]
 }
 
+@test "by default windows share at most half of what a question leaves" {
+    questions "{\"id\":\"q\",\"question\":\"$(yes a | head -n 23 | tr '\n' ' ')\"}" \
+        '{"id":"short","question":"a"}'
+    electra-tokenize -q --vocab vocab.txt --squad --max-length 30 x.json | electra-view > found
+    [ "$(grep -c '"id":"q"' found)" -eq 3 ] # of four tokens, which share two
+    [ "$(grep -c '"id":"short"' found)" -eq 1 ]
+    status_is 1 electra-tokenize -q --vocab vocab.txt --squad --max-length 30 --stride 4 x.json
+    [[ $stderr == *"windows of 4 tokens cannot share 4 with the one before (see --stride)" ]]
+    questions "{\"id\":\"q\",\"question\":\"$(yes a | head -n 27 | tr '\n' ' ')\"}" \
+        '{"id":"short","question":"a"}'
+    status_is 3 electra-tokenize --vocab vocab.txt --squad --max-length 30 --keep-going -o out.els x.json
+    [[ $stderr == *"question 'q': the first text has 27 tokens, which leaves none for the other"* ]]
+}
+
+@test "real questions fit into short windows" {
+    need_shared squad2_mini/dev-16articles-v2.0.json
+    electra-tokenize -q --vocab "$SHARED/data/tokenizer/vocab/bert-base-uncased-vocab.txt" --squad \
+        --no-text --max-length 64 -o out.els "$SHARED/data/squad2_mini/dev-16articles-v2.0.json"
+    electra-view --check out.els
+}
+
 @test "answers that are not where they say, and labels that contradict each other" {
     questions '{"id":"q","question":"a","answers":[{"text":"Ada","answer_start":0},{"text":"b","answer_start":17}]}'
     refuses "question 'q': the answer 'b' does not stand at character 17"
