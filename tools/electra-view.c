@@ -32,10 +32,13 @@ static const char *find_conflict(const struct choices *c, enum elc_view_format f
     bool selects = c->id || c->records < UINT64_MAX;
     if (c->model && c->vocab)
         return "-m and --vocab both name a vocabulary";
-    if (c->check && (c->format || c->from || c->shard || c->merge || selects || c->header))
+    if (c->check && (c->format || c->from || c->shard || c->merge || selects || c->header ||
+                     c->model || c->vocab))
         return "--check goes with no other option";
     if (c->merge && (c->from || c->shard || selects || format != ELC_VIEW_STREAM))
         return "--merge writes a whole stream";
+    if (c->merge && (c->model || c->vocab))
+        return "--merge reads no vocabulary";
     if (c->from && (c->shard || selects || format != ELC_VIEW_STREAM))
         return "--from jsonl writes a whole stream";
     if (c->header && format != ELC_VIEW_JSONL && format != ELC_VIEW_TSV)

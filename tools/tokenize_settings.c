@@ -86,6 +86,22 @@ static int check_truncation(const struct settings *settings) {
     return 0;
 }
 
+/* Two ways of cutting are compared on lines, whole ones. */
+static int check_compare(const struct tool *tool, const struct settings *settings) {
+    static const char *const of_records[] = {"max-length", "stride", "no-text", "words"};
+    if (!settings->compare)
+        return 0;
+    if (settings->compat || settings->layout != ELC_INPUT_LINES)
+        return elc_fail(ELC_EINVAL, "--compare reads lines, by both rules");
+    for (size_t i = 0; i < sizeof of_records / sizeof *of_records; i++)
+        if (tool_option(tool, of_records[i])->given)
+            return elc_fail(ELC_EINVAL, "--compare makes no records: --%s is not for it",
+                            of_records[i]);
+    if (strcmp(settings->invalid, "error") == 0)
+        return elc_fail(ELC_EINVAL, "--compare replaces invalid UTF-8, it does not refuse it");
+    return 0;
+}
+
 /* A pattern that PCRE2 does not take is a usage error. */
 static int check_pattern(const struct settings *settings) {
     const struct elc_tokenizer_options rules = {.pattern = settings->pattern};
@@ -106,8 +122,8 @@ int settings_check(struct settings *settings, const struct tool *tool) {
         err = check_columns(settings);
     if (!err)
         err = check_truncation(settings);
-    if (!err && settings->compare && (settings->compat || settings->layout != ELC_INPUT_LINES))
-        err = elc_fail(ELC_EINVAL, "--compare reads lines, by both rules");
+    if (!err)
+        err = check_compare(tool, settings);
     return err ? err : check_pattern(settings);
 }
 

@@ -96,6 +96,9 @@ static int find_positive(struct elc_evaluation *evaluation, struct state *state)
     state->positive = classes->n == 2 ? classes->sorted[1] : 0;
     if (name && !elc_names_find(&state->positive, classes, name, strlen(name)))
         return elc_fail(ELC_EMISMATCH, "no text has or gets the positive class '%s'", name);
+    if (name && classes->n > 2)
+        return elc_fail(ELC_EINVAL, "one of two classes can be the positive one; there are %zu",
+                        (size_t)classes->n);
     return 0;
 }
 

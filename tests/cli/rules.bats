@@ -39,6 +39,10 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     [ ! -s none ]
     status_is 2 electra-tokenize --vocab vocab.txt --compare --docs text
     status_is 2 electra-tokenize --vocab vocab.txt --compare --compat google text
+    for option in '--max-length 8' '--stride 2' --no-text --words '--invalid error'; do
+        # shellcheck disable=SC2086 # options
+        status_is 2 electra-tokenize --vocab vocab.txt --compare $option text
+    done
 }
 
 @test "a pattern of one's own makes the words" {

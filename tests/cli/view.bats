@@ -104,6 +104,13 @@ END
     [[ $stderr == *"did the previous command fail?"* ]]
 }
 
+@test "--from jsonl passes over blank lines, the last one without its end too" {
+    make_vocab
+    printf ' \t\r\n{"id":1,"ids":[2,3]}\n \t ' | electra-view --from jsonl --vocab vocab.txt |
+        electra-view | grep -c . | grep -qx 1
+    status_is 1 electra-view --from jsonl --vocab vocab.txt <(printf ' \0 ')
+}
+
 @test "--from jsonl names the line that it refuses, and writes no end" {
     make_vocab
     check() {
@@ -241,11 +248,15 @@ END
     status_is 1 electra-view --check a.els cut.els
     [ "$stderr" = "electra-view: cut.els: block 2: truncated: the stream stops before its end" ]
     status_is 2 electra-view --check --format jsonl a.els
+    status_is 2 electra-view --check --vocab vocab.txt a.els
+    status_is 2 electra-view --check -m model a.els
 }
 
 @test "options that cannot be combined are usage errors" {
     make_stream 3 a.els
     status_is 2 electra-view --merge --records 1 a.els
+    status_is 2 electra-view --merge --vocab vocab.txt a.els
+    status_is 2 electra-view --merge -m model a.els
     status_is 2 electra-view --merge --format jsonl a.els
     status_is 2 electra-view --from jsonl --shard 1/2 a.els
     status_is 2 electra-view --from jsonl --format tsv a.els
