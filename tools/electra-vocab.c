@@ -182,6 +182,11 @@ static int read_ids(uint32_t ids[ELC_N_SPECIALS], const char *text) {
                             "--special-ids %s: five numbers are wanted, of [PAD] [UNK] [CLS] [SEP] "
                             "[MASK], with commas between them",
                             text);
+        for (int k = 0; k < i; k++)
+            if (ids[k] == id)
+                return elc_fail(ELC_EINVAL,
+                                "--special-ids %s: two special tokens cannot have the same id %lu",
+                                text, id);
         ids[i] = (uint32_t)id;
         at = end + 1;
     }
