@@ -49,7 +49,6 @@ const struct elc_header *elc_examples_header(const struct elc_examples *examples
 const char *elc_examples_name(const struct elc_examples *examples);
 uint64_t elc_examples_count(const struct elc_examples *examples); /* n; 0 under ELC_LIVE */
 bool elc_examples_shuffled(const struct elc_examples *examples);
-uint64_t elc_examples_tokens(const struct elc_examples *examples); /* in one epoch; 0 live */
 /* What the records are made of; all of them alike. */
 enum elc_content {
     ELC_CONTENT_EMPTY,    /* no record was read yet */

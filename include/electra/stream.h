@@ -128,8 +128,6 @@ void elc_reader_hint(struct elc_reader *reader, const char *text, const char *js
  * others are read and checked but not returned. Headers then name the shard, and blocks keep
  * their `first`. A stream that is a shard already is ELC_EMISMATCH. Before the first event. */
 int elc_reader_shard(struct elc_reader *reader, uint64_t k, uint64_t n) ELC_MUST_CHECK;
-/* Number of the block last returned within the segment, from 1, as messages name it. */
-uint64_t elc_reader_block_number(const struct elc_reader *reader);
 /* Where the payload of the block last returned starts, counted in bytes from the first operand's
  * first: what lets a mapped file be read by its records later. */
 uint64_t elc_reader_payload_offset(const struct elc_reader *reader);

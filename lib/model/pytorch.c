@@ -194,7 +194,8 @@ static int add_tensors(struct checkpoint *checkpoint) {
 
 /* ---- a zip archive ---- */
 
-/* The directory that everything lies in: that of the shortest name which ends in "/data.pkl". */
+/* The first entry "DIRECTORY/data.pkl"; everything lies in that directory, whose name has *prefix
+ * bytes. */
 static const struct elc_zip_entry *find_pickle(const struct elc_zip *zip, size_t *prefix) {
     static const char name[] = "/data.pkl";
     for (size_t i = 0; i < zip->n_entries; i++) {

@@ -92,10 +92,6 @@ const char *elc_reader_name(const struct elc_reader *reader) {
     return reader->name;
 }
 
-uint64_t elc_reader_block_number(const struct elc_reader *reader) {
-    return reader->blocks;
-}
-
 uint64_t elc_reader_payload_offset(const struct elc_reader *reader) {
     return reader->payload_offset;
 }

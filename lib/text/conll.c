@@ -64,7 +64,7 @@ struct sentence {
     size_t n_words, n_tags, n_columns;
 };
 
-/* Puts a word behind the others, and its tag, a NUL behind it, behind their tags. */
+/* Puts a word behind the others, and its tag, its length before it, behind their tags. */
 static int add_word(struct sentence *sentence, const char *line, size_t len) {
     struct sample_reader *reader = sentence->reader;
     const struct row_columns *columns = &reader->chunk->columns;

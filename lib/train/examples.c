@@ -31,7 +31,6 @@ struct elc_examples {
     size_t n_files;
     struct place *places;
     size_t n, places_capacity;
-    uint64_t n_tokens;
     uint64_t *frequencies;
     uint64_t *permutation; /* of `permuted_epoch` */
     uint64_t permuted_epoch;
@@ -242,7 +241,6 @@ static int index_record(struct elc_examples *examples, struct place place) {
     const uint32_t *ids = (const uint32_t *)(const void *)example->ids.data;
     for (size_t i = 0; i < example->n; i++)
         examples->frequencies[ids[i]]++;
-    examples->n_tokens += example->n;
     examples->places[examples->n++] = place;
     return 0;
 }
@@ -398,10 +396,6 @@ const char *elc_content_name(enum elc_content content) {
 
 bool elc_examples_shuffled(const struct elc_examples *examples) {
     return examples->order == ELC_SHUFFLED;
-}
-
-uint64_t elc_examples_tokens(const struct elc_examples *examples) {
-    return examples->n_tokens;
 }
 
 const uint64_t *elc_examples_frequencies(const struct elc_examples *examples) {
