@@ -29,7 +29,7 @@ struct elc_network {
     const elc_float **tensors; /* one pointer for each tensor of the table */
     elc_float *values;         /* owned copy, or NULL */
     struct elc_safetensors file;
-    char hash[33];             /* XXH3-128 of config.json's and model.safetensors' bytes */
+    char hash[33]; /* XXH3-128 of config.json's and model.safetensors' bytes */
 };
 /* Loads, validates and checks every number for finiteness. A config whose architecture has no such
  * head (an ElectraModel where a discriminator is wanted) is refused by name. ELC_ENCODER takes the
@@ -40,17 +40,14 @@ int elc_network_load(struct elc_network *network, const char *path,
 void elc_network_free(struct elc_network *network);
 
 /* Writes a directory's four files (the directory must exist), fsynced. `values` is in the layout of
- * `table`; the names of classes are those of `config`. A generator in pre-training passes table and
+ * `table`; the names of classes are those of `config`. Of `rules`, how texts are tokenized, compat
+ * NULL is "fast". A generator in pre-training passes table and
  * block of the discriminator as the owner of what it shares, to be written out whole. */
 int elc_network_save(const char *directory, const struct elc_config *config,
                      const struct elc_table *table, const elc_float *values,
                      const struct elc_table *owner_table, const elc_float *owner,
-                     const struct elc_vocab *vocab, bool cased, bool strip_accents,
+                     const struct elc_vocab *vocab, const struct elc_tokenizer_id *rules,
                      uint32_t max_length) ELC_MUST_CHECK;
-/* Writes tokenizer_config.json with all that a stream says of its rules, `compat` and `pattern`
- * too: after elc_network_save, which knows of case and accents alone. */
-int elc_tokenizer_config_save(const char *directory, const struct elc_tokenizer_id *rules,
-                              uint32_t max_length) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -228,9 +228,14 @@ static int write_model(const char *directory, const struct model *first,
                        const struct elc_table *table, const elc_float *mean) {
     static const char *const texts[] = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
                                         "special_tokens_map.json"};
+    const struct elc_tokenizer_id rules = {
+        .cased = first->rules.cased,
+        .strip_accents = first->rules.strip_accents,
+        .compat = first->rules.google ? "google" : NULL,
+        .pattern = (char *)first->rules.pattern,
+    };
     int err = elc_network_save(directory, &first->config, table, mean, NULL, NULL, first->vocab,
-                               first->rules.cased, first->rules.strip_accents,
-                               first->config.max_position_embeddings);
+                               &rules, first->config.max_position_embeddings);
     if (!err)
         err = copy_config(directory, first);
     for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)

@@ -31,8 +31,8 @@ struct work {
     struct elc_foreign foreign;
     bool *used; /* for each tensor: by a network that has been written */
     struct elc_vocab *vocab;
-    bool strip_accents;
-    char hash[33]; /* XXH3-128 of the bytes of the files read */
+    struct elc_tokenizer_options rules; /* strip_accents is 0 or 1 */
+    char hash[33];                      /* XXH3-128 of the bytes of the files read */
 };
 
 static int note(struct elc_buffer *names, const char *name) {
@@ -61,26 +61,51 @@ static bool has_file(const char *directory, const char *name) {
     return found;
 }
 
-/* The vocabulary, and whether texts keep their case and accents. */
+/* Does it speak of rules for text: a tokenizer.json, or a directory with the files that do? */
+static bool has_rules(const char *path) {
+    static const char json[] = ".json";
+    const size_t len = strlen(path), n = sizeof json - 1;
+    return (len >= n && strcmp(path + len - n, json) == 0) || has_file(path, "tokenizer.json") ||
+           has_file(path, "tokenizer_config.json");
+}
+
+/* Rules that tokenizer_config.json has no words for, as elc_network_save writes it, must be those
+ * that are meant without. */
+static int check_rules(const struct elc_tokenizer_options *rules, const char *path) {
+    const uint32_t usual = rules->google ? 200 : 100;
+    if (rules->chinese_joined)
+        return elc_fail(ELC_EMISMATCH, "%s: 'tokenize_chinese_chars' false is not supported", path);
+    if (rules->keep_controls)
+        return elc_fail(ELC_EMISMATCH, "%s: 'clean_text' false is not supported", path);
+    if (rules->word_chars > 0 && rules->word_chars != usual)
+        return elc_fail(ELC_EMISMATCH,
+                        "%s: 'max_input_chars_per_word' %u is not supported, only %u", path,
+                        rules->word_chars, usual);
+    return 0;
+}
+
+/* The vocabulary, and how texts are tokenized: as the files beside the tensors say, and before
+ * them the one that was asked for. */
 static int read_text(struct work *work) {
     const char *directory = work->foreign.directory, *vocab = work->options->vocab;
-    struct elc_tokenizer_options rules = {.strip_accents = -1};
+    struct elc_tokenizer_options *rules = &work->rules;
     if (!vocab && !has_file(directory, "vocab.txt") && !has_file(directory, "tokenizer.json"))
         return elc_fail(ELC_EIO, "%s: has neither vocab.txt nor tokenizer.json", directory);
     int err = elc_vocab_read(&work->vocab, vocab ? vocab : directory);
     if (err)
         return err;
     struct elc_conversion *conversion = work->conversion;
-    conversion->cased_by_vocab =
-        !has_file(directory, "tokenizer.json") && !has_file(directory, "tokenizer_config.json");
+    conversion->cased_by_vocab = !has_rules(directory) && !(vocab && has_rules(vocab));
     if (conversion->cased_by_vocab)
-        rules.cased = has_capitals(work->vocab);
+        rules->cased = has_capitals(work->vocab);
     else
-        err = elc_tokenizer_options_read(&rules, directory);
-    elc_tokenizer_options_free(&rules);
-    conversion->cased = rules.cased;
-    work->strip_accents = rules.strip_accents < 0 ? !rules.cased : rules.strip_accents;
-    return err;
+        err = elc_tokenizer_options_read(rules, directory);
+    if (!err && vocab)
+        err = elc_tokenizer_options_read(rules, vocab);
+    conversion->cased = rules->cased;
+    if (rules->strip_accents < 0)
+        rules->strip_accents = !rules->cased;
+    return err ? err : check_rules(rules, vocab && has_rules(vocab) ? vocab : directory);
 }
 
 static int check_vocab(const struct work *work, const struct elc_config *config) {
@@ -213,8 +238,13 @@ static int save_network(struct work *work, const struct elc_config *config, cons
         args[entry.n_args++] = "--encoder";
     made.history = &entry;
     made.n_history = 1;
-    return elc_network_save(directory, &made, table, values, NULL, NULL, work->vocab,
-                            work->conversion->cased, work->strip_accents,
+    const struct elc_tokenizer_id rules = {
+        .cased = work->rules.cased,
+        .strip_accents = work->rules.strip_accents,
+        .compat = work->rules.google ? "google" : NULL,
+        .pattern = (char *)work->rules.pattern,
+    };
+    return elc_network_save(directory, &made, table, values, NULL, NULL, work->vocab, &rules,
                             config->max_position_embeddings);
 }
 
@@ -356,9 +386,11 @@ static int convert(struct work *work, const char *output, const char *source) {
 int elc_convert(struct elc_conversion *conversion, const char *output, const char *source,
                 const struct elc_convert_options *options) {
     *conversion = (struct elc_conversion){0};
-    struct work work = {.conversion = conversion, .options = options};
+    struct work work = {
+        .conversion = conversion, .options = options, .rules = {.strip_accents = -1}};
     int err = convert(&work, output, source);
     free(work.used);
+    elc_tokenizer_options_free(&work.rules);
     elc_vocab_destroy(work.vocab);
     elc_foreign_close(&work.foreign);
     return err;

@@ -73,8 +73,8 @@ static int save_config(const char *directory, const struct elc_config *config) {
     return err;
 }
 
-int elc_tokenizer_config_save(const char *directory, const struct elc_tokenizer_id *rules,
-                              uint32_t max_length) {
+static int save_rules(const char *directory, const struct elc_tokenizer_id *rules,
+                      uint32_t max_length) {
     json_t *object = json_pack("{s:b, s:i, s:b, s:s, s:s*, s:s*}", "do_lower_case", !rules->cased,
                                "model_max_length", (int)max_length, "strip_accents",
                                (int)rules->strip_accents, "tokenizer_class", "ElectraTokenizer",
@@ -157,15 +157,14 @@ static int save_tensors(const char *directory, const struct elc_table *table,
 int elc_network_save(const char *directory, const struct elc_config *config,
                      const struct elc_table *table, const elc_float *values,
                      const struct elc_table *owner_table, const elc_float *owner,
-                     const struct elc_vocab *vocab, bool cased, bool strip_accents,
+                     const struct elc_vocab *vocab, const struct elc_tokenizer_id *rules,
                      uint32_t max_length) {
     int err = save_config(directory, config);
     if (!err)
         err = save_tensors(directory, table, values, owner_table, owner);
     if (!err)
         err = save_vocab(directory, vocab);
-    const struct elc_tokenizer_id rules = {.cased = cased, .strip_accents = strip_accents};
     if (!err)
-        err = elc_tokenizer_config_save(directory, &rules, max_length);
+        err = save_rules(directory, rules, max_length);
     return err ? err : elc_fsync_directory(directory);
 }

@@ -155,11 +155,7 @@ static int save_network(const struct elc_checkpoint *checkpoint, size_t index, c
         err = elc_network_save(
             path, network->config, network->trained->table, network->trained->values,
             shared ? owner->table : NULL, shared ? owner->values : NULL, checkpoint->vocab,
-            checkpoint->rules.cased, checkpoint->rules.strip_accents, checkpoint->max_length);
-    if (!err)
-        err = elc_tokenizer_config_save(path, &checkpoint->rules, checkpoint->max_length);
-    if (!err)
-        err = elc_fsync_directory(path);
+            &checkpoint->rules, checkpoint->max_length);
     free(path);
     return err;
 }

@@ -182,6 +182,33 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     grep -q '"strip_accents": false' said/tokenizer_config.json
 }
 
+@test "rules for text are kept, those of --vocab before others, or refused by name" {
+    cp -r "$GOLDEN/discriminator" source
+    echo '{"do_lower_case": false, "compat": "google", "pattern": "a+"}' >source/tokenizer_config.json
+    electra-model convert -o new source
+    grep -q '"compat": "google"' new/tokenizer_config.json
+    grep -q '"pattern": "a+"' new/tokenizer_config.json
+    echo '{"tokenize_chinese_chars": false}' >source/tokenizer_config.json
+    status_is 1 electra-model convert -o none source
+    [ "$stderr" = "electra-model: source: 'tokenize_chinese_chars' false is not supported" ]
+    rm source/tokenizer_config.json
+    jq -Rn '{normalizer: {type: "BertNormalizer", lowercase: false, strip_accents: true},
+        model: {type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##",
+            max_input_chars_per_word: 100, vocab: [inputs] | with_entries({key: .value, value: .key})}}' \
+        source/vocab.txt >rules.json
+    electra-model convert --vocab rules.json -o said source 2>stderr
+    [ ! -s stderr ]
+    grep -q '"do_lower_case": false' said/tokenizer_config.json
+    grep -q '"strip_accents": true' said/tokenizer_config.json
+    cmp said/vocab.txt source/vocab.txt
+    for rule in '.normalizer.clean_text = false' '.model.max_input_chars_per_word = 50'; do
+        jq "$rule" rules.json >other.json
+        status_is 1 electra-model convert --vocab other.json -o none source
+        [[ $stderr == "electra-model: other.json: "*" is not supported"* ]]
+        [ ! -e none ]
+    done
+}
+
 @test "a vocabulary that is missing or too large" {
     cp -r "$GOLDEN/discriminator" source
     echo more >>source/vocab.txt

@@ -66,8 +66,9 @@ static void make_model(const char *path, const struct elc_config *config, const 
     for (size_t i = 0; i < table.total; i++)
         values[i] = (elc_float)(elc_random_unit(&random) - 0.5);
     assert_int_equal(mkdir(path, 0777), 0);
-    assert_int_equal(
-        elc_network_save(path, config, &table, values, NULL, NULL, vocab, cased, !cased, 16), 0);
+    const struct elc_tokenizer_id rules = {.cased = cased, .strip_accents = !cased};
+    assert_int_equal(elc_network_save(path, config, &table, values, NULL, NULL, vocab, &rules, 16),
+                     0);
     free(values);
     elc_table_free(&table);
     elc_vocab_destroy(vocab);

@@ -114,7 +114,7 @@ static void check_saved(const char *path, enum elc_architecture architecture) {
     snprintf(name, sizeof name, "%s/model.safetensors", path);
     assert_int_equal(elc_params_load(values, &network.table, &network.file, name, NULL), 0);
     assert_int_equal(elc_network_save(scratch, &network.config, &network.table, values, NULL, NULL,
-                                      vocab, false, true, 32),
+                                      vocab, &(struct elc_tokenizer_id){.strip_accents = true}, 32),
                      0);
     assert_same_file("model.safetensors", name);
     snprintf(name, sizeof name, "%s/vocab.txt", path);
@@ -154,7 +154,8 @@ static void shared_embeddings_are_written_out_whole(void **state) {
     struct elc_vocab *vocab;
     assert_int_equal(elc_vocab_read(&vocab, "tests/golden/directory/discriminator"), 0);
     assert_int_equal(elc_network_save(scratch, &generator_config, &shared, generator, &table,
-                                      discriminator, vocab, true, false, 32),
+                                      discriminator, vocab,
+                                      &(struct elc_tokenizer_id){.cased = true}, 32),
                      0);
     struct elc_network network;
     assert_int_equal(elc_network_load(&network, scratch, ELC_GENERATOR), 0);
