@@ -94,7 +94,7 @@ static int reject(struct elc_evaluation *evaluation, const char *why) {
 
 static int take_line(struct elc_evaluation *evaluation, const char *line, size_t len) {
     json_error_t error;
-    json_t *result = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+    json_t *result = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     int err = 0;
     const char *why = NULL;
     if (!result && error.text[0] == '\0') /* Jansson has no words for it */
@@ -156,28 +156,36 @@ static json_t *plain_map(json_t *value) {
 }
 
 /* A value that is no text, number or truth, by way of its JSON. */
-static json_t *from_container(const struct elc_field *field) {
+static int from_container(json_t **value, const struct elc_field *field) {
     struct elc_buffer text = {0};
-    json_t *value = NULL;
-    if (elc_json_from_value(&text, field) == 0)
-        value = json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY, NULL);
+    json_error_t error;
+    int err = elc_json_from_value(&text, field);
+    *value = err ? NULL
+                 : json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+                              &error);
+    if (!err && !*value)
+        err = error.text[0] ? elc_fail(ELC_EFORMAT, "%s", error.text) : elc_fail_memory(0);
     elc_buffer_free(&text);
-    return value ? plain_map(value) : NULL;
+    if (!err && !(*value = plain_map(*value)))
+        err = elc_fail_memory(0);
+    return err;
 }
 
-static json_t *from_field(const struct elc_field *field) {
+static int from_field(json_t **value, const struct elc_field *field) {
     const char *text = (const char *)field->as.bytes.data;
     if (field->type == ELC_STR)
-        return json_stringn(text, field->as.bytes.len);
-    if (field->type == ELC_UINT && field->as.uint <= INT64_MAX)
-        return json_integer((json_int_t)field->as.uint);
-    if (field->type == ELC_INT)
-        return json_integer(field->as.sint);
-    if (field->type == ELC_REAL && isfinite(field->as.real))
-        return json_real(field->as.real);
-    if (field->type == ELC_BOOL)
-        return json_boolean(field->as.boolean);
-    return from_container(field);
+        *value = json_stringn(text, field->as.bytes.len);
+    else if (field->type == ELC_UINT && field->as.uint <= INT64_MAX)
+        *value = json_integer((json_int_t)field->as.uint);
+    else if (field->type == ELC_INT)
+        *value = json_integer(field->as.sint);
+    else if (field->type == ELC_REAL && isfinite(field->as.real))
+        *value = json_real(field->as.real);
+    else if (field->type == ELC_BOOL)
+        *value = json_boolean(field->as.boolean);
+    else
+        return from_container(value, field);
+    return *value ? 0 : elc_fail_memory(0);
 }
 
 static int take_field(json_t *result, const struct elc_record *record, const char *key,
@@ -188,7 +196,10 @@ static int take_field(json_t *result, const struct elc_record *record, const cha
     if (field->type == ELC_STR && elc_utf8_valid((const char *)field->as.bytes.data,
                                                  field->as.bytes.len) < field->as.bytes.len)
         return elc_fail(ELC_EFORMAT, "key '%s' is not UTF-8", key);
-    json_t *value = from_field(field);
+    json_t *value;
+    int err = from_field(&value, field);
+    if (err)
+        return elc_context(err, "key '%s'", key);
     return json_object_set_new(result, name, value) == 0 ? 0 : elc_fail_memory(0);
 }
 
@@ -209,24 +220,28 @@ static int convert(json_t *result, const struct elc_eval_task *task,
 }
 
 /* Is it a window of a text, behind the first, which has the result? */
-static bool is_later_window(const struct elc_record *record) {
+static int is_later_window(bool *later, const struct elc_record *record) {
     const struct elc_field *field = elc_record_find(record, "window");
-    if (!field || field->type != ELC_ARRAY)
-        return false;
-    json_t *window = from_field(field);
-    bool later = json_integer_value(json_array_get(window, 0)) > 1;
+    json_t *window = NULL;
+    *later = false;
+    int err = field && field->type == ELC_ARRAY ? from_field(&window, field) : 0;
+    if (err)
+        return elc_context(err, "key 'window'");
+    *later = json_integer_value(json_array_get(window, 0)) > 1;
     json_decref(window);
-    return later;
+    return 0;
 }
 
 static int take_record(struct elc_evaluation *evaluation, const struct elc_record *record,
                        const struct elc_header *header) {
-    if (is_later_window(record))
-        return 0;
+    bool later;
+    int err = is_later_window(&later, record);
+    if (err || later)
+        return err;
     const struct elc_eval_task *task = task_of_name(header->task);
     const struct elc_field *predicted = elc_record_find(record, "predicted");
     json_t *result = json_object();
-    int err = result ? convert(result, task, record) : elc_fail_memory(0);
+    err = result ? convert(result, task, record) : elc_fail_memory(0);
     if (!err && !evaluation->task && !has(result, "error")) {
         if (task == &elc_eval_classify && predicted && predicted->type == ELC_ARRAY)
             task = &elc_eval_set_of_labels;

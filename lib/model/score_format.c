@@ -85,15 +85,17 @@ static bool set_gold(json_t *object, const char *key, const struct elc_record *r
            json_object_del(object, key) == 0;
 }
 
-/* {"id": …, "gold": …} of a record, by way of its JSON twin. NULL and a message on failure. */
-static json_t *json_head(const struct elc_scorer *scorer, const struct elc_record *record,
-                         unsigned id_width, struct elc_builder *builder) {
+/* *object = {"id": …, "gold": …} of a record, by way of its JSON twin. */
+static int json_head(json_t **object, const struct elc_scorer *scorer,
+                     const struct elc_record *record, unsigned id_width,
+                     struct elc_builder *builder) {
     const struct elc_field *id = elc_record_find(record, "id");
     const char *gold = find_gold(scorer, record);
     struct elc_buffer line = {0};
     struct elc_record head;
     size_t position = 0;
-    json_t *object = NULL;
+    json_error_t error;
+    *object = NULL;
     elc_builder_reset(builder);
     int err = id ? elc_builder_field(builder, id) : elc_fail(ELC_EFORMAT, "key 'id' is missing");
     if (!err && gold)
@@ -105,15 +107,16 @@ static json_t *json_head(const struct elc_scorer *scorer, const struct elc_recor
     if (err >= 0)
         err = elc_json_from_record(&line, &head, &(struct elc_json_options){.id_width = id_width});
     if (!err) {
-        object = json_loadb((const char *)line.data, line.len, 0, NULL);
-        if (!object || !set_gold(object, gold, record)) {
-            elc_fail_memory(0);
-            json_decref(object);
-            object = NULL;
-        }
+        *object = json_loadb((const char *)line.data, line.len, JSON_ALLOW_NUL, &error);
+        if (!*object) /* Jansson has no words for it when there is no memory */
+            err = error.text[0] ? elc_fail(ELC_EFORMAT, "%s", error.text) : elc_fail_memory(0);
+    }
+    if (!err && !set_gold(*object, gold, record)) {
+        err = elc_fail_memory(0);
+        json_decref(*object);
     }
     elc_buffer_free(&line);
-    return object;
+    return err;
 }
 
 /* Appends the object as a line and lets go of it. */
@@ -128,10 +131,9 @@ static int json_line(struct elc_buffer *out, json_t *object, bool good) {
 static int json_result(struct elc_buffer *out, const struct elc_scorer *scorer,
                        const struct elc_score_text *text, const struct elc_score_result *result,
                        struct elc_builder *builder) {
-    json_t *object = json_head(scorer, text->record, text->id_width, builder);
-    if (!object)
-        return ELC_ENOMEM;
-    return json_line(out, object, scorer->task->json(object, scorer, text, result));
+    json_t *object;
+    int err = json_head(&object, scorer, text->record, text->id_width, builder);
+    return err ? err : json_line(out, object, scorer->task->json(object, scorer, text, result));
 }
 
 /* ---- records ---- */
@@ -204,9 +206,13 @@ static int tsv_rejected(struct elc_buffer *out, const struct elc_scorer *scorer,
     return err ? err : elc_buffer_printf(out, "\t!error\n%s", scorer->options.tokens ? "\n" : "");
 }
 
-static int json_rejected(struct elc_buffer *out, json_t *object, const char *message) {
-    if (!object)
-        return ELC_ENOMEM;
+static int json_rejected(struct elc_buffer *out, const struct elc_scorer *scorer,
+                         const struct elc_record *record, unsigned id_width, const char *message,
+                         struct elc_builder *builder) {
+    json_t *object;
+    int err = json_head(&object, scorer, record, id_width, builder);
+    if (err)
+        return err;
     return json_line(
         out, object,
         elc_score_json_set(object, "error", elc_score_json_text(message, strlen(message))));
@@ -236,7 +242,7 @@ int elc_score_format_rejected(struct elc_buffer *out, const struct elc_scorer *s
     case ELC_SCORE_TSV:
         return tsv_rejected(out, scorer, record);
     case ELC_SCORE_JSONL:
-        return json_rejected(out, json_head(scorer, record, id_width, builder), message);
+        return json_rejected(out, scorer, record, id_width, message, builder);
     case ELC_SCORE_STREAM:
         return stream_rejected(out, scorer, record, message, builder);
     case ELC_SCORE_F32:

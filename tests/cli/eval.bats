@@ -250,6 +250,21 @@ same() {
     says "rules and thresholds of SQuAD are not for results of classify"
     status_is 2 electra-eval --from jsonl --positive a <(lines '{"id":1,"gold":1,"value":1}')
     says "there is no positive class among results of regress"
+    status_is 2 electra-eval --from jsonl --positive spam \
+        <(spam && lines '{"id":"x","gold":"egg","label":"spam"}')
+    says "one of two classes can be the positive one; there are 3"
+}
+
+@test "texts with NUL" {
+    lines '{"id":"a\u0000","gold":["a\u0000b"],"answer":"a\u0000b"}' '{"id":1,"gold":["b"],"answer":"b"}' > nul.jsonl
+    electra-eval --from jsonl --squad 1.1 --metric exact_match nul.jsonl | grep -qx $'exact_match\t100'
+    lines '{"id":"a","label":["X\u0000","O"],"predicted":["X\u0000","O"]}' | scores tag |
+        electra-eval --metric accuracy | grep -qx $'accuracy\t1'
+    model=$ROOT/tests/golden/directory/discriminator
+    printf '{"id":"a\\u0000","text":"hi","label":"x\\u0000"}\n' |
+        electra-tokenize -m "$model" --jsonl --id id --label label |
+        electra-score -m "$model" --format jsonl > scores.jsonl
+    grep -F '"id":"a\u0000"' scores.jsonl
 }
 
 # ---- bootstrap ----
