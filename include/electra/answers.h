@@ -52,7 +52,8 @@ void elc_answers_begin(struct elc_answers *answers);
 /* Puts the context together again, window after window: `text` is what begins at byte `start`. */
 int elc_answers_context(struct elc_answers *answers, const char *text, size_t len,
                         uint64_t start) ELC_MUST_CHECK;
-/* ELC_ENUMERIC when a logit is not finite. */
+/* Whatever the offsets are, an answer begins before it ends. ELC_ENUMERIC when a logit is not
+ * finite. */
 int elc_answers_add(struct elc_answers *answers,
                     const struct elc_answer_window *window) ELC_MUST_CHECK;
 /* After the last window: probabilities. `null`: no answer is a possibility. */

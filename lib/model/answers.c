@@ -74,6 +74,15 @@ static bool is_context(const struct elc_answer_window *window, size_t token) {
     return window->types && window->types[token] == 1 && range[0] < range[1];
 }
 
+/* Is it a span of the context that this window may speak for? Offsets can come from anywhere, and
+ * need not ascend. */
+static bool is_answer(const struct elc_answer_window *window, size_t first, size_t last,
+                      size_t max_tokens) {
+    return first <= last && last - first < max_tokens && is_context(window, first) &&
+           is_context(window, last) && window->offsets[2 * first] < window->offsets[2 * last + 1] &&
+           (!window->best || window->best[first]);
+}
+
 int elc_answers_add(struct elc_answers *answers, const struct elc_answer_window *window) {
     size_t starts[ELC_ANSWER_BEAM], ends[ELC_ANSWER_BEAM];
     for (size_t i = 0; i < 2 * window->n; i++)
@@ -86,8 +95,7 @@ int elc_answers_add(struct elc_answers *answers, const struct elc_answer_window 
     int err = 0;
     for (size_t i = 0; !err && i < n_starts * n_ends; i++) {
         const size_t start = starts[i / n_ends], end = ends[i % n_ends];
-        if (end < start || end - start >= answers->max_tokens || !is_context(window, start) ||
-            !is_context(window, end) || (window->best && !window->best[start]))
+        if (!is_answer(window, start, end, answers->max_tokens))
             continue;
         const struct elc_answer answer = {
             .start = window->context_start + window->offsets[2 * start],
