@@ -92,6 +92,9 @@ bool elc_score_continues(const struct elc_record *record);
 /* Byte range of a token, 0,0 where it is not known. */
 void elc_score_text_range(const struct elc_score_text *text, size_t token, uint32_t *start,
                           uint32_t *end);
+/* What these are bytes of: `text`, or `pair` by the token's type; NULL where the stream does not
+ * have it, and nothing has then checked the range. */
+const char *elc_score_text_source(const struct elc_score_text *text, size_t token);
 
 /* The word that a token is part of: its place in `text` (or `pair`) and its characters, cut from
  * there or, where the stream has no text, joined from the tokens in `joined`. */
@@ -186,6 +189,7 @@ struct elc_score_entry {
     bool (*fits)(const struct elc_config *config);
     bool masked, replaced; /* reads corrupted streams with [MASK]s, or with replacements, too */
     const char *gold;      /* the key that has the right answers, where that is not `label` */
+    bool blank_line;       /* TSV: one follows each text's rows, as it does under --tokens */
     bool windows;          /* all windows of a text have one result, and the first record has it */
     const char *const *keys; /* that results add to a stream's records; the last is NULL */
 

@@ -202,8 +202,9 @@ int elc_score_format_result(struct elc_buffer *out, const struct elc_scorer *sco
 
 static int tsv_rejected(struct elc_buffer *out, const struct elc_scorer *scorer,
                         const struct elc_record *record) {
+    const bool blank_line = scorer->options.tokens || scorer->task->blank_line;
     int err = elc_tsv_id(out, record);
-    return err ? err : elc_buffer_printf(out, "\t!error\n%s", scorer->options.tokens ? "\n" : "");
+    return err ? err : elc_buffer_printf(out, "\t!error\n%s", blank_line ? "\n" : "");
 }
 
 static int json_rejected(struct elc_buffer *out, const struct elc_scorer *scorer,

@@ -6,16 +6,31 @@
 
 /* ---- words ---- */
 
+/* No text has more words than bytes; where the stream does not have the text, no more than these
+ * are believed. Every word has a result, also one without a token. */
+enum { WORDS_LIMIT = 1 << 20 };
+
+static size_t max_words(const struct elc_score_text *text) {
+    if (!text->text)
+        return WORDS_LIMIT;
+    return text->text_len + (text->pair ? text->pair_len : 0);
+}
+
 /* The head reads each word's first token. */
 static int read(struct elc_score_text *text, const struct elc_score_limits *limits) {
     (void)limits;
     if (!text->words)
         return elc_fail(ELC_EFORMAT, "key 'words', the number of each token's word, is missing");
+    const size_t most = max_words(text);
     uint32_t next = 0;
     text->row_buffer.len = 0;
     for (uint32_t i = 0; i < text->n; i++) {
         if (text->words[i] == UINT32_MAX || text->words[i] < next)
             continue;
+        if (text->words[i] >= most)
+            return elc_fail(ELC_EFORMAT,
+                            "key 'words' of token %u is %u, but the text has at most %zu words", i,
+                            text->words[i], most);
         int err = elc_buffer_append(&text->row_buffer, &i, sizeof i);
         if (err)
             return err;
@@ -99,28 +114,39 @@ static int split_labels(struct elc_score_result *result, bool *spans) {
     return err;
 }
 
-/* Where words [begin, end) are: from the first one's first character to the last one's last. */
+/* Where the span's words are: from the first one's first character to the last one's last. Nowhere,
+ * "" and 0 0, if that is no range of one text. */
 static int locate(struct elc_entity *entity, const struct elc_score_result *result,
                   const struct elc_span *span, const struct elc_score_text *text,
                   struct elc_buffer *joined, const struct elc_vocab *vocab) {
-    struct elc_score_word *place = &entity->place;
-    bool found = false;
-    *place = (struct elc_score_word){.text = ""};
+    const char *source = NULL;
+    bool found = false, same = true;
+    uint32_t start = 0, end = 0;
+    entity->place = (struct elc_score_word){.text = ""};
     for (size_t i = span->begin; i < span->end; i++) {
+        const uint32_t token = result->word_tokens[i];
         struct elc_score_word word;
-        if (result->word_tokens[i] == UINT32_MAX)
+        if (token == UINT32_MAX)
             continue;
-        int err = elc_score_text_word(&word, text, result->word_tokens[i], vocab, joined);
+        int err = elc_score_text_word(&word, text, token, vocab, joined);
         if (err)
             return err;
-        if (!found)
-            place->start = word.start;
-        place->end = word.end;
+        const char *of_word = elc_score_text_source(text, token);
+        if (!found) {
+            source = of_word;
+            start = word.start;
+        }
+        same = same && of_word == source;
+        end = word.end;
         found = true;
     }
-    if (found && text->text && text->offsets && place->end >= place->start) {
-        place->text = text->text + place->start;
-        place->len = place->end - place->start;
+    if (!same || start > end)
+        return 0;
+    entity->place.start = start;
+    entity->place.end = end;
+    if (source && text->offsets) {
+        entity->place.text = source + start;
+        entity->place.len = end - start;
     }
     return 0;
 }
@@ -287,6 +313,7 @@ static const char *const keys[] = {"predicted", "entities", NULL};
 const struct elc_score_entry elc_score_tag = {
     .name = "tag",
     .architecture = ELC_TOKEN_CLASSIFIER,
+    .blank_line = true,
     .keys = keys,
     .read = read,
     .collect = elc_score_collect_rows,

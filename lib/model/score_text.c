@@ -131,6 +131,10 @@ void elc_score_text_range(const struct elc_score_text *text, size_t token, uint3
     *end = text->offsets ? text->offsets[2 * token + 1] : 0;
 }
 
+const char *elc_score_text_source(const struct elc_score_text *text, size_t token) {
+    return is_pair(text, token) ? text->pair : text->text;
+}
+
 static bool is_continuation(const char *token, size_t len) {
     return len > 2 && token[0] == '#' && token[1] == '#';
 }
@@ -172,7 +176,7 @@ int elc_score_text_word(struct elc_score_word *word, const struct elc_score_text
     elc_score_text_range(text, first, &start, &unused);
     elc_score_text_range(text, last, &unused, &end);
     *word = (struct elc_score_word){.start = start, .end = end};
-    const char *source = is_pair(text, token) ? text->pair : text->text;
+    const char *source = elc_score_text_source(text, token);
     if (source && text->offsets && start <= end) {
         word->text = source + start;
         word->len = end - start;

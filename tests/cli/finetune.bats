@@ -174,6 +174,28 @@ value() {
         grep -Eq '"entities":\[\{"type":"LOC","text":"Paris","start":0,"end":5,"score":0\.[0-9]+\},\{"type":"LOC","text":"New York","start":13,"end":21,"score":0\.[0-9]+\}\]'
     electra-score -m m --format stream tags.els | electra-eval --metric f1 | grep -qx $'f1\t1'
     grep -q '"ElectraForTokenClassification"' m/config.json
+    # Words of a second text that is not there, so that nothing bounds their bytes: no text is cut.
+    electra-view --header tags.els | sed -E '2{
+        s/\[0,1\],\[1,3\],\[3,5\]/[4000000000,4000000001],[4000000001,4000000003],[4000000003,4000000005]/
+        s/\[17,18\],\[18,20\],\[20,21\]/[4000000017,4000000018],[4000000018,4000000020],[4000000020,4000000021]/
+        s/"words"/"types":[0,1,1,1,0,0,0,0,1,1,1,0],&/
+    }' | electra-view --from jsonl > pair.els
+    electra-score -m m --format jsonl pair.els | head -n 1 > pair.jsonl
+    grep -q '"text":"","start":4000000000,"end":4000000005,' pair.jsonl
+    grep -q '"text":"","start":0,"end":0,' pair.jsonl
+}
+
+@test "tag: a rejected text keeps its row and its blank line" {
+    train tag m --steps 1 tags.els
+    electra-view --header tags.els | sed -E '2s/"words":\[null,0/"words":[null,4294967290/' |
+        electra-view --from jsonl > far.els
+    status_is 1 electra-score -m m far.els
+    [[ "$stderr" == *"far.els: record 1: key 'words' of token 1 is 4294967290, but the text has at"* ]]
+    status_is 3 electra-score -q -m m --keep-going -o rows far.els
+    head -n 3 rows | cut -f 1,2 | diff - <(printf '1\t!error\n\n2\tJohn\n')
+    electra-view --header far.els | sed -E '2s/"text":"[^"]*",//' | electra-view --from jsonl > bare.els
+    status_is 1 electra-score -m m bare.els
+    [[ "$stderr" == *"bare.els: record 1: key 'words' of token 1 is 4294967290"* ]]
 }
 
 @test "google's heads have one layer" {
