@@ -270,18 +270,25 @@ static int format_text(struct line *line, struct job *job, struct worker *worker
     const struct elc_scorer *scorer = line->scorer;
     struct elc_record record;
     const size_t begin = cursor->position;
-    size_t at;
+    size_t at = begin; /* of the last window there was */
     uint64_t next = 1;
-    int err, got;
+    int err;
     do {
-        at = cursor->position;
-        got = elc_record_next(&record, &job->payload, &cursor->position);
-        if (got <= 0 && next == 1)
+        size_t position = cursor->position;
+        const int got = elc_record_next(&record, &job->payload, &position);
+        if (got < 0 || (got == 0 && next == 1))
             return got;
-        cursor->number += got > 0;
-        err = got > 0 ? read_text(worker, scorer, &record, job) : got;
-        const uint64_t window = worker->text.window;
-        if (!err && got > 0) {
+        if (got == 0 || (next > 1 && !elc_score_continues(&record))) {
+            /* The block ended, or the next text begins: that last window stands for the text. */
+            err = elc_fail(ELC_EFORMAT, "windows of this text are missing");
+            break;
+        }
+        at = cursor->position;
+        cursor->position = position;
+        cursor->number++;
+        err = read_text(worker, scorer, &record, job);
+        if (!err) {
+            const uint64_t window = worker->text.window;
             err = scorer->task->windows && window != next
                       ? elc_fail(ELC_EFORMAT, "window %llu stands where window %llu belongs",
                                  (unsigned long long)window, (unsigned long long)next)
@@ -289,10 +296,7 @@ static int format_text(struct line *line, struct job *job, struct worker *worker
             advance(place, &worker->text);
         }
         next++;
-    } while (!err && got > 0 && scorer->task->windows &&
-             worker->text.window < worker->text.n_windows);
-    if (!err && got == 0) /* the block ended: the last window there was stands for the text */
-        err = elc_fail(ELC_EFORMAT, "windows of this text are missing");
+    } while (!err && scorer->task->windows && worker->text.window < worker->text.n_windows);
     if (err)
         err = reject_windows(line, job, worker, place, cursor, begin, at, err);
     else if (!scorer->task->windows || worker->text.n_windows == 1)

@@ -466,6 +466,26 @@ questions() {
     [ "$(cut -f 1 <<< "$output" | sort -u | wc -l)" -eq 6 ]
 }
 
+@test "qa: a text whose last window is missing is rejected alone" {
+    questions
+    train qa m --steps 2 q.els
+    electra-score -m m --format jsonl q.els > whole.jsonl
+    # The last windows of the first question and, at the end of the block, of the last.
+    electra-view --header q.els | awk 'NR > 1 {
+        match($0, /"window":\[[0-9]+,[0-9]+\]/)
+        split(substr($0, RSTART + 10, RLENGTH - 11), window, ",")
+        if (/"id":"q[16]"/ && window[1] == window[2]) next
+    } 1' | electra-view --from jsonl > gap.els
+    status_is 1 electra-score -m m gap.els
+    [[ "$stderr" == *"gap.els: record "*": windows of this text are missing" ]]
+    status_is 3 electra-score -q -m m --keep-going --format jsonl -o rows gap.els
+    sed '1d;$d' rows | diff - <(sed '1d;$d' whole.jsonl)
+    sed -n '1p;$p' rows | grep -c '"error":"gap.els: record [0-9]*: windows of this text are missing"' |
+        grep -qx 2
+    status_is 3 electra-score -q -m m --keep-going --format stream -o gap.out gap.els
+    [ "$(electra-view gap.out | wc -l)" -eq "$(electra-view gap.els | wc -l)" ]
+}
+
 @test "qa: an answer that is outside of the text" {
     questions
     electra-view --header q.els | sed -E '2s/"span":\[[0-9]+,[0-9]+\]/"span":[3,400]/' |
