@@ -96,7 +96,12 @@ static int score(struct tool *tool, struct elc_scorer *scorer, const struct opti
 
 int main(int argc, char **argv) {
     struct options options = {
-        .format = "tsv", .pool = "cls", .top_k = 1, .n_best = 20, .max_answer = 30};
+        .format = "tsv",
+        .pool = "cls",
+        .top_k = 1,
+        .n_best = ELC_SCORE_N_BEST,
+        .max_answer = ELC_SCORE_MAX_ANSWER,
+    };
     const char *hash = NULL;
     struct tool_option table[] = {
         {'m', "model", OPTION_TEXT, &options.model, "MODEL",

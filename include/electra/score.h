@@ -36,6 +36,9 @@ enum elc_score_format {
     ELC_SCORE_F32,    /* embed: rows of little-endian floats */
 };
 
+/* Of task qa; the options of any other task have these values. */
+enum { ELC_SCORE_N_BEST = 20, ELC_SCORE_MAX_ANSWER = 30 };
+
 struct elc_score_options {
     enum elc_score_task task;
     enum elc_score_format format;
@@ -44,8 +47,8 @@ struct elc_score_options {
     bool mean;             /* embed: the mean over all tokens, not the first token's vector */
     bool normalize;        /* embed: to length 1 */
     size_t top_k;          /* fill: candidates for each position; 1 for other tasks */
-    size_t n_best;         /* qa: answers that are kept, 20 */
-    size_t max_answer;     /* qa: tokens of an answer, 30 */
+    size_t n_best;         /* qa: answers that are kept; ELC_SCORE_N_BEST */
+    size_t max_answer;     /* qa: tokens of an answer; ELC_SCORE_MAX_ANSWER */
     double null_threshold; /* qa: above these odds there is no answer, 0 */
     bool always_answer;    /* qa: there always is one */
     bool keep_going;       /* a rejected record gets a row that says so; else it ends the run */

@@ -51,12 +51,21 @@ static int check_options(const struct elc_score_options *options) {
     const struct elc_score_entry *task = elc_score_entry(options->task);
     if (options->format == ELC_SCORE_F32 && !task->width)
         return elc_fail(ELC_EINVAL, "format f32 is for task embed");
+    if (options->names && options->format != ELC_SCORE_TSV)
+        return elc_fail(ELC_EINVAL, "names of columns are for format tsv");
     if (options->tokens && options->task != ELC_SCORE_RTD && options->task != ELC_SCORE_CLASSIFY)
         return elc_fail(ELC_EINVAL, "results by token are for tasks rtd and classify");
+    if (options->tokens && options->task == ELC_SCORE_CLASSIFY &&
+        options->format == ELC_SCORE_STREAM)
+        return elc_fail(ELC_EINVAL, "the effects of words are for formats tsv and jsonl");
     if ((options->mean || options->normalize) && options->task != ELC_SCORE_EMBED)
         return elc_fail(ELC_EINVAL, "pooling and normalizing are for task embed");
     if (options->top_k != 1 && options->task != ELC_SCORE_FILL)
         return elc_fail(ELC_EINVAL, "more than one candidate is for task fill");
+    if (options->task != ELC_SCORE_QA &&
+        (options->n_best != ELC_SCORE_N_BEST || options->max_answer != ELC_SCORE_MAX_ANSWER ||
+         options->null_threshold != 0 || options->always_answer))
+        return elc_fail(ELC_EINVAL, "answers and their odds are for task qa");
     return 0;
 }
 

@@ -505,6 +505,15 @@ bad_records() {
     status_is 2 electra-score -m model --normalize text.els
     status_is 2 electra-score -m model --top-k 2 text.els
     says "more than one candidate is for task fill"
+    status_is 2 electra-score -m model --names --format jsonl text.els
+    says "names of columns are for format tsv"
+    for option in '--n-best 3' '--max-answer 5' '--null-threshold 1' --always-answer; do
+        # shellcheck disable=SC2086 # an option and its value
+        status_is 2 electra-score -m model $option text.els
+        says "answers and their odds are for task qa"
+    done
+    status_is 2 electra-score -m model --task classify --tokens --format stream text.els
+    says "the effects of words are for formats tsv and jsonl"
     status_is 2 electra-score -m model --task fill --top-k 0 text.els
     status_is 2 electra-score -m model --task fill --tokens text.els
     status_is 2 electra-score -m model --task pll --format f32 text.els
