@@ -29,6 +29,10 @@ struct elc_items elc_field_items(const struct elc_field *array);
 /* The next element, decoded, without a key. 1, 0 behind the last one, or an error. */
 int elc_items_next(struct elc_items *items, struct elc_field *item) ELC_MUST_CHECK;
 
+/* Key 'window', [k, n]: this is the k-th of a text's n windows; without it *k = *n = 1, the whole
+ * text. ELC_EFORMAT unless 1 ≤ k ≤ n. */
+int elc_record_window(const struct elc_record *record, uint64_t *k, uint64_t *n) ELC_MUST_CHECK;
+
 /* A field whose type is ELC_MAP, with strings for keys that differ, as a record. ELC_EFORMAT. */
 int elc_field_record(struct elc_record *record, const struct elc_field *map) ELC_MUST_CHECK;
 

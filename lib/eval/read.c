@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "electra/items.h"
 #include "electra/json.h"
 #include "electra/lines.h"
 #include "electra/tokenize.h"
@@ -219,24 +220,11 @@ static int convert(json_t *result, const struct elc_eval_task *task,
     return err;
 }
 
-/* Is it a window of a text, behind the first, which has the result? */
-static int is_later_window(bool *later, const struct elc_record *record) {
-    const struct elc_field *field = elc_record_find(record, "window");
-    json_t *window = NULL;
-    *later = false;
-    int err = field && field->type == ELC_ARRAY ? from_field(&window, field) : 0;
-    if (err)
-        return elc_context(err, "key 'window'");
-    *later = json_integer_value(json_array_get(window, 0)) > 1;
-    json_decref(window);
-    return 0;
-}
-
 static int take_record(struct elc_evaluation *evaluation, const struct elc_record *record,
                        const struct elc_header *header) {
-    bool later;
-    int err = is_later_window(&later, record);
-    if (err || later)
+    uint64_t window, n_windows;
+    int err = elc_record_window(record, &window, &n_windows);
+    if (err || window > 1) /* the first window has the result of all */
         return err;
     const struct elc_eval_task *task = task_of_name(header->task);
     const struct elc_field *predicted = elc_record_find(record, "predicted");

@@ -49,27 +49,9 @@ static int check_not_rejected(const struct elc_record *record) {
                : got;
 }
 
-/* [k, n], or the whole text. */
-static int read_window(struct elc_score_text *text) {
-    struct elc_items items;
-    struct elc_field k, n;
-    text->window = text->n_windows = 1;
-    int got = elc_record_array(text->record, "window", &items);
-    if (got <= 0)
-        return got;
-    if (items.count != 2 || elc_items_next(&items, &k) <= 0 || elc_items_next(&items, &n) <= 0 ||
-        k.type != ELC_UINT || n.type != ELC_UINT || k.as.uint < 1 || k.as.uint > n.as.uint)
-        return elc_fail(ELC_EFORMAT, "key 'window' is not [k, n], the k-th of n windows");
-    text->window = k.as.uint;
-    text->n_windows = n.as.uint;
-    return 0;
-}
-
 bool elc_score_continues(const struct elc_record *record) {
-    struct elc_items items;
-    struct elc_field k;
-    return elc_record_array(record, "window", &items) > 0 && elc_items_next(&items, &k) > 0 &&
-           k.type == ELC_UINT && k.as.uint > 1;
+    uint64_t k, n;
+    return elc_record_window(record, &k, &n) == 0 && k > 1;
 }
 
 int elc_score_text_read(struct elc_score_text *text, const struct elc_record *record,
@@ -102,7 +84,7 @@ int elc_score_text_read(struct elc_score_text *text, const struct elc_record *re
         return got;
     if ((got = read_offsets(text)) < 0)
         return got;
-    if ((got = read_window(text)) < 0)
+    if ((got = elc_record_window(record, &text->window, &text->n_windows)) < 0)
         return got;
     got = elc_record_numbers(record, "words", 4, text->n, &text->word_buffer);
     if (got > 0)

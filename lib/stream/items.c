@@ -30,6 +30,22 @@ int elc_items_next(struct elc_items *items, struct elc_field *item) {
     return 1;
 }
 
+int elc_record_window(const struct elc_record *record, uint64_t *k, uint64_t *n) {
+    struct elc_items items;
+    struct elc_field first, second;
+    *k = *n = 1;
+    int got = elc_record_array(record, "window", &items);
+    if (got <= 0)
+        return got;
+    if (items.count != 2 || elc_items_next(&items, &first) <= 0 ||
+        elc_items_next(&items, &second) <= 0 || first.type != ELC_UINT || second.type != ELC_UINT ||
+        first.as.uint < 1 || first.as.uint > second.as.uint)
+        return elc_fail(ELC_EFORMAT, "key 'window' is not [k, n], the k-th of n windows");
+    *k = first.as.uint;
+    *n = second.as.uint;
+    return 0;
+}
+
 int elc_field_record(struct elc_record *record, const struct elc_field *map) {
     if (map->type != ELC_MAP)
         return elc_fail(ELC_EFORMAT, "a map is wanted here");

@@ -51,22 +51,6 @@ static int score(struct answer_sums *sums, const struct finetuning *f,
     return 0;
 }
 
-/* [k, n], or the whole text. */
-static int read_window(uint64_t *k, uint64_t *n, const struct elc_record *record) {
-    struct elc_items items;
-    struct elc_field first, second;
-    *k = *n = 1;
-    int got = elc_record_array(record, "window", &items);
-    if (got <= 0)
-        return got;
-    if (items.count != 2 || elc_items_next(&items, &first) <= 0 ||
-        elc_items_next(&items, &second) <= 0 || first.type != ELC_UINT || second.type != ELC_UINT)
-        return elc_fail(ELC_EFORMAT, "key 'window' is not [k, n], the k-th of n windows");
-    *k = first.as.uint;
-    *n = second.as.uint;
-    return 0;
-}
-
 int answer_sums_add(struct answer_sums *sums, const struct finetuning *f,
                     const struct elc_record *record, const elc_float *logits, size_t n) {
     struct elc_answers *answers = &sums->answers;
@@ -74,7 +58,7 @@ int answer_sums_add(struct answer_sums *sums, const struct finetuning *f,
     const char *context = "";
     size_t len = 0, n_types = n, n_best = n;
     uint64_t k, n_windows;
-    int err = read_window(&k, &n_windows, record);
+    int err = elc_record_window(record, &k, &n_windows);
     if (err)
         return err;
     if (k == 1) {

@@ -59,10 +59,43 @@ static void what_is_no_array_is_refused(void **state) {
     assert_string_equal(elc_error(), "key 'text' is not an array");
 }
 
+/* The window of a record whose key 'window' is these numbers; 0 elements: that has none. */
+static int read_window(const uint64_t *numbers, size_t n, uint64_t *k, uint64_t *n_windows) {
+    struct elc_builder builder = {0};
+    struct elc_record record;
+    assert_int_equal(elc_builder_uint(&builder, "id", 1), 0);
+    if (n > 0)
+        assert_int_equal(elc_builder_array(&builder, "window", n), 0);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(elc_builder_element_uint(&builder, numbers[i]), 0);
+    assert_int_equal(elc_builder_finish(&builder), 0);
+    size_t position = 0;
+    assert_int_equal(elc_record_next(&record, &builder.record, &position), 1);
+    int err = elc_record_window(&record, k, n_windows);
+    elc_builder_free(&builder);
+    return err;
+}
+
+static void windows_count_from_one(void **state) {
+    (void)state;
+    uint64_t k, n;
+    assert_int_equal(read_window(NULL, 0, &k, &n), 0);
+    assert_true(k == 1 && n == 1);
+    assert_int_equal(read_window((const uint64_t[]){2, 3}, 2, &k, &n), 0);
+    assert_true(k == 2 && n == 3);
+    static const uint64_t bad[][3] = {{0, 3}, {4, 3}, {1, 2, 3}};
+    assert_int_equal(read_window(bad[0], 2, &k, &n), ELC_EFORMAT);
+    assert_int_equal(read_window(bad[1], 2, &k, &n), ELC_EFORMAT);
+    assert_int_equal(read_window(bad[2], 3, &k, &n), ELC_EFORMAT);
+    assert_int_equal(read_window(bad[2], 1, &k, &n), ELC_EFORMAT);
+    assert_string_equal(elc_error(), "key 'window' is not [k, n], the k-th of n windows");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_come_in_order),
         cmocka_unit_test(what_is_no_array_is_refused),
+        cmocka_unit_test(windows_count_from_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
