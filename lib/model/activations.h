@@ -87,7 +87,7 @@ struct elc_pass {
     struct elc_profile *profile; /* of a pass without a pool, or NULL */
     struct elc_dropout hidden_dropout, attention_dropout;
     unsigned site_network;
-    unsigned layer; /* the one that a parallel loop is at */
+    unsigned layer;  /* the one that a parallel loop is at */
     bool first_only; /* of the last layer only each text's first token is wanted: then row i of
                         `hidden` is that of text i. Forward, without dropout */
 };
@@ -96,6 +96,19 @@ struct elc_pass {
 int elc_activations_prepare(struct elc_activations **activations, const struct elc_config *config,
                             const struct elc_batch *batch, bool keep, int n_workers);
 void elc_activations_free(struct elc_activations *activations);
+
+/* A forward pass in the memory of a workspace, without dropout. */
+static inline struct elc_pass elc_pass_of(const struct elc_workspace *workspace,
+                                          const struct elc_weights *weights,
+                                          const struct elc_batch *batch) {
+    return (struct elc_pass){
+        .a = workspace->activations,
+        .weights = weights,
+        .batch = batch,
+        .pool = workspace->pool,
+        .profile = workspace->profile,
+    };
+}
 
 /* Where a thread that works on the pass counts what it does. */
 static inline struct elc_lap elc_pass_lap(const struct elc_pass *pass, int worker) {

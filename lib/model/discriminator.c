@@ -34,13 +34,7 @@ int elc_discriminator_forward(const elc_float **logits, struct elc_workspace *wo
     int err = elc_encoder_forward(&hidden, workspace, weights, batch);
     if (err)
         return err;
-    struct elc_pass pass = {
-        .a = workspace->activations,
-        .weights = weights,
-        .batch = batch,
-        .pool = workspace->pool,
-        .profile = workspace->profile,
-    };
+    struct elc_pass pass = elc_pass_of(workspace, weights, batch);
     *logits = pass.a->logits;
     return elc_discriminator_head(&pass);
 }

@@ -298,14 +298,8 @@ static int forward(const elc_float **hidden, struct elc_workspace *workspace,
                                       elc_pool_threads(workspace->pool));
     if (err)
         return err;
-    struct elc_pass pass = {
-        .a = workspace->activations,
-        .weights = weights,
-        .batch = batch,
-        .pool = workspace->pool,
-        .profile = workspace->profile,
-        .first_only = first_only,
-    };
+    struct elc_pass pass = elc_pass_of(workspace, weights, batch);
+    pass.first_only = first_only;
     *hidden = pass.a->hidden;
     return elc_encoder_pass(&pass);
 }

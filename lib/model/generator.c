@@ -146,12 +146,7 @@ int elc_generator_logits(const elc_float **logits, struct elc_workspace *workspa
                          const struct elc_weights *weights, const uint32_t *rows, size_t n_rows) {
     if (!weights->generator.bias)
         return elc_fail(ELC_EMISMATCH, "the model has no generator's head");
-    struct elc_pass pass = {
-        .a = workspace->activations,
-        .weights = weights,
-        .pool = workspace->pool,
-        .profile = workspace->profile,
-    };
+    struct elc_pass pass = elc_pass_of(workspace, weights, NULL);
     const struct elc_generator_targets targets = {.rows = rows, .n = n_rows};
     struct head head = {.pass = &pass, .targets = &targets, .n = n_rows};
     int err = prepare(&pass, n_rows, n_rows);
@@ -227,8 +222,8 @@ static int vocab_backward_rows(void *context, size_t item, int worker) {
     const size_t first = item * D_OUT_ROWS;
     const size_t n = head->n - first < D_OUT_ROWS ? head->n - first : D_OUT_ROWS;
     struct elc_lap lap = elc_pass_lap(head->pass, worker);
-    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, e, v, memory->logits + first * v, v,
-             weights->embeddings.word, e, false, memory->d_out + (head->first + first) * e, e);
+    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, e, v, memory->logits + first * v, v, weights->embeddings.word,
+             e, false, memory->d_out + (head->first + first) * e, e);
     elc_lap_product(&lap, ELC_OP_VOCABULARY_BACKWARD, n, e, v);
     return 0;
 }

@@ -158,12 +158,7 @@ int elc_head_outputs(const elc_float **outputs, struct elc_head_memory *memory,
                     : elc_encoder_forward(&hidden, workspace, weights, batch);
     if (err)
         return err;
-    struct elc_pass pass = {
-        .a = workspace->activations,
-        .weights = weights,
-        .batch = batch,
-        .pool = workspace->pool,
-    };
+    struct elc_pass pass = elc_pass_of(workspace, weights, batch);
     err = elc_head_forward(memory, &head, &pass, rows, n_rows);
     *outputs = memory->logits;
     return err;
