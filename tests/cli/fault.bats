@@ -5,6 +5,7 @@
 # FAULT_STEP=1 tries every n (an hour); by default there is a stride.
 
 load helper
+load runs
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -150,10 +151,6 @@ train() {
     "${faulty[@]}" electra-train pretrain --vocab vocab.txt --config nano --batch 4 --steps 4 \
         --checkpoint-every 2 --set hidden_size=8 --set embedding_size=8 --set num_hidden_layers=1 \
         --set num_attention_heads=1 --set intermediate_size=16 --log-every 1 -j 1 -o "$@"
-}
-
-steady() {
-    sed -E 's/,"(tokens_per_second|seconds)":[^,}]*//g' "$1"
 }
 
 # Links lead to whole models at all times, and a resumed run ends like one that met no fault.

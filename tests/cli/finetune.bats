@@ -3,6 +3,7 @@
 # take a fraction of a second.
 
 load helper
+load runs
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -50,15 +51,6 @@ refuses() {
     status_is 1 electra-train "$1" --config tiny.json --vocab vocab.txt -o refused "${@:2}"
     [ "$(wc -l <<< "$stderr")" -eq 1 ]
     [ ! -e refused ]
-}
-
-# steady FILE: metrics without what a clock says.
-steady() {
-    sed -E 's/,"(tokens_per_second|seconds)":[^,}]*//g' "$1"
-}
-
-value() {
-    [[ $2 == *"\"$1\":"* ]] && sed -E "s/.*\"$1\":([^,}]*).*/\1/" <<< "$2"
 }
 
 # ---- what comes of it ----

@@ -2,6 +2,7 @@
 # electra-train pretrain: its objectives, weights to start from, budgets of hours and patience.
 
 load helper
+load runs
 
 OBJECTIVES='electra rtd mlm electra-15 replace-mlm all-tokens-mlm'
 
@@ -42,26 +43,6 @@ go_on() {
 # input_of OBJECTIVE NAME: the stream that an objective learns from.
 input_of() {
     if [ "$1" = rtd ]; then echo "$2.replaced.els"; else echo "$2.els"; fi
-}
-
-steady() {
-    sed -E 's/,"(tokens_per_second|seconds)":[^,}]*//g' "$1"
-}
-
-equal_runs() {
-    [ "$(readlink "$1/latest")" = "$(readlink "$2/latest")" ]
-    diff -r "$1/latest/" "$2/latest/"
-    diff <(steady "$1/metrics.jsonl") <(steady "$2/metrics.jsonl")
-    [ -e "$1/done" ] && [ -e "$2/done" ]
-}
-
-# value KEY LINE
-value() {
-    [[ $2 == *"\"$1\":"* ]] && sed -E "s/.*\"$1\":([^,}]*).*/\1/" <<< "$2"
-}
-
-holds() {
-    awk -v a="${2-}" -v b="${3-}" -v c="${4-}" "BEGIN { exit !($1) }"
 }
 
 # fails STATUS SAYS COMMAND…: one line of error (and where to find help after a usage error).

@@ -2,6 +2,7 @@
 # electra-train pretrain, on networks that take a fraction of a second.
 
 load helper
+load runs
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -30,29 +31,6 @@ train() {
 # records N: the first N of a.els, as a stream of one block.
 records() {
     electra-view --header a.els | head -n $(($1 + 1)) | electra-view --from jsonl
-}
-
-# steady FILE: metrics without what a clock says.
-steady() {
-    sed -E 's/,"(tokens_per_second|seconds)":[^,}]*//g' "$1"
-}
-
-# equal_runs A B: the same checkpoint at the end, byte for byte, and the same metrics.
-equal_runs() {
-    [ "$(readlink "$1/latest")" = "$(readlink "$2/latest")" ]
-    diff -r "$1/latest/" "$2/latest/"
-    diff <(steady "$1/metrics.jsonl") <(steady "$2/metrics.jsonl")
-    [ -e "$1/done" ] && [ -e "$2/done" ]
-}
-
-# value KEY LINE
-value() {
-    [[ $2 == *"\"$1\":"* ]] && sed -E "s/.*\"$1\":([^,}]*).*/\1/" <<< "$2"
-}
-
-# holds CONDITION VALUE…: is it true of these numbers, called a, b, c?
-holds() {
-    awk -v a="${2-}" -v b="${3-}" -v c="${4-}" "BEGIN { exit !($1) }"
 }
 
 # wait_for COMMAND…: until it succeeds, a minute at most.
