@@ -1,4 +1,4 @@
-/* The structure of zip archives, from PKWARE's APPNOTE 4.3. */
+/* The structure of zip archives, from PKWARE's APPNOTE 4.3 (zip64: 4.3.14, 4.3.15, 4.5.3). */
 #include "zip.h"
 
 #include <stdlib.h>
@@ -12,11 +12,17 @@ enum {
     CENTRAL_BYTES = 46, /* of an entry of the central directory, without its name */
     LOCAL_BYTES = 30,   /* of the header before an entry's data, without its name */
     COMMENT_LIMIT = 0xffff,
+    END64_BYTES = 56,     /* of zip64's end of the central directory, without its extensions */
+    LOCATOR_BYTES = 20,   /* of what says where that is, right before the end proper */
+    EXTRA_HEADER = 4,     /* of an extra field: its id and its length */
+    EXTRA_ZIP64 = 0x0001, /* the id of the one that has an entry's large numbers */
 };
 
-static int fail_zip64(void) {
-    return elc_fail(ELC_ELIMIT, "is a zip64 archive: of more than 4 GiB or 65534 entries");
-}
+/* Where the central directory is, and how many entries it has. */
+struct directory {
+    uint64_t n, bytes, begin;
+    uint64_t limit; /* where it must have ended */
+};
 
 /* ---- the end ---- */
 
@@ -29,11 +35,85 @@ static const uint8_t *find_end(const uint8_t *data, size_t len) {
     return NULL;
 }
 
+/* Numbers that do not fit the end proper are all ones there, and stand in a record of zip64. */
+static int read_end64(struct directory *directory, const uint8_t *data, size_t place) {
+    if (place < LOCATOR_BYTES || memcmp(data + place - LOCATOR_BYTES, "PK\6\7", 4) != 0)
+        return elc_fail(ELC_EFORMAT, "is a zip64 archive without the place of its directory");
+    const uint8_t *locator = data + place - LOCATOR_BYTES;
+    const uint64_t at = elc_little(locator + 8, 8), limit = place - LOCATOR_BYTES;
+    if (at > limit || limit - at < END64_BYTES || memcmp(data + at, "PK\6\6", 4) != 0)
+        return elc_fail(ELC_EFORMAT, "is a zip64 archive whose directory has no end");
+    const uint8_t *end = data + at;
+    if (elc_little(locator + 16, 4) > 1 || elc_little(end + 16, 4) != 0 ||
+        elc_little(end + 24, 8) != elc_little(end + 32, 8))
+        return elc_fail(ELC_EFORMAT, "is one of several parts of a zip archive");
+    *directory = (struct directory){
+        .n = elc_little(end + 32, 8),
+        .bytes = elc_little(end + 40, 8),
+        .begin = elc_little(end + 48, 8),
+        .limit = at,
+    };
+    return 0;
+}
+
+static int read_end(struct directory *directory, const uint8_t *data, size_t len) {
+    const uint8_t *end = find_end(data, len);
+    if (!end)
+        return elc_fail(ELC_ETRUNCATED, "is a zip archive that stops before its directory");
+    const size_t place = (size_t)(end - data);
+    *directory = (struct directory){
+        .n = elc_little(end + 10, 2),
+        .bytes = elc_little(end + 12, 4),
+        .begin = elc_little(end + 16, 4),
+        .limit = place,
+    };
+    int err = 0;
+    if (directory->n == UINT16_MAX || directory->bytes == UINT32_MAX ||
+        directory->begin == UINT32_MAX)
+        err = read_end64(directory, data, place);
+    else if (elc_little(end + 4, 4) != 0 || elc_little(end + 8, 2) != directory->n)
+        err = elc_fail(ELC_EFORMAT, "is one of several parts of a zip archive");
+    if (!err && (directory->begin > directory->limit ||
+                 directory->bytes > directory->limit - directory->begin ||
+                 directory->n > directory->bytes / CENTRAL_BYTES))
+        err = elc_fail(ELC_EFORMAT, "its directory of %llu entries lies outside the archive",
+                       (unsigned long long)directory->n);
+    return err;
+}
+
 /* ---- entries ---- */
+
+/* An entry's numbers, as its record in the directory has them. */
+struct numbers {
+    uint64_t size, stored, offset;
+};
+
+/* Those of them that are all ones are in an extra field, one after another. */
+static int read_extra(struct numbers *numbers, const uint8_t *extra, size_t len) {
+    uint64_t *const large[] = {&numbers->size, &numbers->stored, &numbers->offset};
+    while (len >= EXTRA_HEADER && elc_little(extra, 2) != EXTRA_ZIP64) {
+        const size_t field = EXTRA_HEADER + (size_t)elc_little(extra + 2, 2);
+        extra += field < len ? field : len;
+        len -= field < len ? field : len;
+    }
+    size_t left = len < EXTRA_HEADER ? 0 : (size_t)elc_little(extra + 2, 2);
+    if (left > 0 && left > len - EXTRA_HEADER)
+        return elc_fail(ELC_EFORMAT, "its extra fields run out of its record");
+    for (size_t i = 0, at = EXTRA_HEADER; i < sizeof large / sizeof *large; i++) {
+        if (*large[i] != UINT32_MAX)
+            continue;
+        if (left < 8)
+            return elc_fail(ELC_EFORMAT, "its zip64 record lacks a number");
+        *large[i] = elc_little(extra + at, 8);
+        at += 8;
+        left -= 8;
+    }
+    return 0;
+}
 
 /* The header that stands before the data repeats some of it. */
 static int read_local(struct elc_zip_entry *entry, const uint8_t *data, size_t limit,
-                      size_t offset) {
+                      uint64_t offset) {
     const size_t name_len = strlen(entry->name);
     if (offset > limit || limit - offset < LOCAL_BYTES + name_len)
         return elc_fail(ELC_EFORMAT, "it lies outside the archive");
@@ -49,26 +129,31 @@ static int read_local(struct elc_zip_entry *entry, const uint8_t *data, size_t l
     return 0;
 }
 
-/* `record`: of the central directory, whole. `limit`: where that directory begins. */
-static int read_entry(struct elc_zip_entry *entry, const uint8_t *record, const uint8_t *data,
-                      size_t limit) {
+/* `record`: of the central directory, whole, with `name_len` bytes of name and `extra_len` of extra
+ * fields. `limit`: where that directory begins. */
+static int read_entry(struct elc_zip_entry *entry, const uint8_t *record, size_t name_len,
+                      size_t extra_len, const uint8_t *data, size_t limit) {
     const unsigned flags = (unsigned)elc_little(record + 8, 2);
     const unsigned method = (unsigned)elc_little(record + 10, 2);
-    const uint64_t stored = elc_little(record + 20, 4), size = elc_little(record + 24, 4);
-    const uint64_t offset = elc_little(record + 42, 4);
+    struct numbers numbers = {
+        .stored = elc_little(record + 20, 4),
+        .size = elc_little(record + 24, 4),
+        .offset = elc_little(record + 42, 4),
+    };
     if (flags & 1)
         return elc_fail(ELC_EFORMAT, "it is encrypted");
     if (method != 0)
         return elc_fail(ELC_EFORMAT, "it is compressed (method %u), which torch.save never does",
                         method);
-    if (stored == UINT32_MAX || size == UINT32_MAX || offset == UINT32_MAX)
-        return fail_zip64();
-    if (stored != size)
+    int err = read_extra(&numbers, record + CENTRAL_BYTES + name_len, extra_len);
+    if (err)
+        return err;
+    if (numbers.stored != numbers.size)
         return elc_fail(ELC_EFORMAT, "it is stored in %llu bytes, but has %llu",
-                        (unsigned long long)stored, (unsigned long long)size);
-    entry->len = (size_t)size;
+                        (unsigned long long)numbers.stored, (unsigned long long)numbers.size);
+    entry->len = numbers.size;
     entry->crc = (uint32_t)elc_little(record + 16, 4);
-    return read_local(entry, data, limit, (size_t)offset);
+    return read_local(entry, data, limit, numbers.offset);
 }
 
 static int read_entries(struct elc_zip *zip, const uint8_t *data, size_t begin, size_t end,
@@ -79,8 +164,10 @@ static int read_entries(struct elc_zip *zip, const uint8_t *data, size_t begin, 
         if (end - at < CENTRAL_BYTES || memcmp(record, "PK\1\2", 4) != 0)
             return elc_fail(ELC_EFORMAT, "its directory has no entry %zu", i + 1);
         const size_t name_len = (size_t)elc_little(record + 28, 2);
-        const size_t more = (size_t)(elc_little(record + 30, 2) + elc_little(record + 32, 2));
-        if (end - at - CENTRAL_BYTES < name_len + more)
+        const size_t extra_len = (size_t)elc_little(record + 30, 2);
+        const size_t bytes = CENTRAL_BYTES + name_len + extra_len +
+                             (size_t)elc_little(record + 32, 2); /* its comment */
+        if (end - at < bytes)
             return elc_fail(ELC_EFORMAT, "its directory ends within entry %zu", i + 1);
         if (memchr(record + CENTRAL_BYTES, '\0', name_len))
             return elc_fail(ELC_EFORMAT, "the name of entry %zu is no text", i + 1);
@@ -88,10 +175,10 @@ static int read_entries(struct elc_zip *zip, const uint8_t *data, size_t begin, 
         entry->name = elc_arena_text(arena, (const char *)record + CENTRAL_BYTES, name_len);
         if (!entry->name)
             return ELC_ENOMEM;
-        int err = read_entry(entry, record, data, begin);
+        int err = read_entry(entry, record, name_len, extra_len, data, begin);
         if (err)
             return elc_context(err, "entry '%s'", entry->name);
-        at += CENTRAL_BYTES + name_len + more;
+        at += bytes;
     }
     return 0;
 }
@@ -123,24 +210,17 @@ static int check_apart(struct elc_zip *zip) {
 /* ---- the whole ---- */
 
 int elc_zip_open(struct elc_zip *zip, const uint8_t *data, size_t len, struct elc_arena *arena) {
+    struct directory directory = {0};
     *zip = (struct elc_zip){0};
-    const uint8_t *end = find_end(data, len);
-    if (!end)
-        return elc_fail(ELC_ETRUNCATED, "is a zip archive that stops before its directory");
-    const uint64_t n = elc_little(end + 10, 2), bytes = elc_little(end + 12, 4);
-    const uint64_t begin = elc_little(end + 16, 4), place = (uint64_t)(end - data);
-    if (n == UINT16_MAX || bytes == UINT32_MAX || begin == UINT32_MAX)
-        return fail_zip64();
-    if (elc_little(end + 4, 4) != 0 || elc_little(end + 8, 2) != n)
-        return elc_fail(ELC_EFORMAT, "is one of several parts of a zip archive");
-    if (begin > place || bytes > place - begin || n * CENTRAL_BYTES > bytes)
-        return elc_fail(ELC_EFORMAT, "its directory of %llu entries lies outside the archive",
-                        (unsigned long long)n);
-    zip->n_entries = (size_t)n;
-    zip->entries = elc_arena_alloc(arena, (n ? n : 1) * sizeof *zip->entries);
+    int err = read_end(&directory, data, len);
+    if (err)
+        return err;
+    zip->n_entries = (size_t)directory.n;
+    zip->entries = elc_arena_alloc(arena, (zip->n_entries + 1) * sizeof *zip->entries);
     if (!zip->entries)
         return ELC_ENOMEM;
-    int err = read_entries(zip, data, (size_t)begin, (size_t)(begin + bytes), arena);
+    err = read_entries(zip, data, (size_t)directory.begin,
+                       (size_t)(directory.begin + directory.bytes), arena);
     return err ? err : check_apart(zip);
 }
 
