@@ -2,12 +2,9 @@
 #ifndef ELECTRA_TESTS_DIFFERENCE_H
 #define ELECTRA_TESTS_DIFFERENCE_H
 
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include "electra/random.h"
 #include "electra/tensor.h"

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "electra/error.h"
 #include "electra/finetune.h"
 
 enum { VOCAB = 40, STEP = 3, LABELS = 3, TEXTS = 5 };
@@ -19,11 +18,6 @@ struct setting {
     struct elc_finetune *wanted; /* adds to `gradients`, the other to `unwanted` */
     struct elc_finetune *value;
 };
-
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
 
 static struct elc_config network_config(enum elc_architecture architecture, double dropout) {
     struct elc_config config;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "electra/error.h"
 #include "electra/parallel.h"
 #include "electra/pretrain.h"
 
@@ -27,11 +26,6 @@ struct setting {
 };
 
 enum { VOCAB = 40, MASK = 4, STEP = 3 };
-
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
 
 static struct elc_config network_config(enum elc_architecture architecture, uint32_t e, uint32_t h,
                                         uint32_t heads, double dropout) {

@@ -1,10 +1,6 @@
 /* A text's results have the same bits whatever its neighbours, its place among them, and the
  * team. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +9,6 @@
 #include "electra/encoder.h"
 #include "electra/parallel.h"
 #include "electra/random.h"
-
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
 
 enum { VOCAB = 1500, LONGEST = 200 };
 

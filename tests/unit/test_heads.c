@@ -1,51 +1,16 @@
 /* Heads, losses and their gradients against transformers: tests/golden/make_heads.py. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "golden.h"
 
 #include "electra/encoder.h"
 #include "electra/finetune.h"
 #include "electra/parallel.h"
 
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
-
-/* A golden file, its network, and its texts with their targets. */
-struct golden {
-    const char *name;
+/* A golden network, with its texts and their targets. */
+struct example {
+    struct golden golden;
     enum elc_finetune_task task;
-    struct elc_safetensors file;
-    struct elc_config config;
-    struct elc_table table;
-    elc_float *values, *gradients;
     struct elc_task_batch batch;
 };
-
-static const struct elc_stored *stored(const struct golden *g, const char *name) {
-    const struct elc_stored *tensor = elc_safetensors_find(&g->file, name);
-    if (!tensor)
-        fail_msg("%s: no tensor %s", g->name, name);
-    return tensor;
-}
-
-/* The file's numbers lie in a map, where they need not be aligned. NULL: there is none. */
-static void *copy_of(const struct golden *g, const char *name) {
-    if (!elc_safetensors_find(&g->file, name))
-        return NULL;
-    const struct elc_stored *tensor = stored(g, name);
-    void *copy = malloc(tensor->bytes + 1);
-    memcpy(copy, tensor->data, tensor->bytes);
-    return copy;
-}
 
 /* What the file says of all texts. */
 struct inputs {
@@ -57,7 +22,7 @@ struct inputs {
 static void target_words(struct elc_target *target, uint32_t *words, uint32_t *labels,
                          const struct golden *g, const struct inputs *in, size_t at, size_t n,
                          size_t *word) {
-    const size_t n_rows = stored(g, "in.rows")->shape[0];
+    const size_t n_rows = golden_tensor(&g->file, "in.rows")->shape[0];
     target->words = words;
     target->labels = labels;
     for (; *word < n_rows && (size_t)in->rows[*word] < at + n; ++*word) {
@@ -66,13 +31,15 @@ static void target_words(struct elc_target *target, uint32_t *words, uint32_t *l
     }
 }
 
-static void read_texts(struct golden *g) {
-    const struct inputs in = {copy_of(g, "in.ids"),     copy_of(g, "in.types"),
-                              copy_of(g, "in.lengths"), copy_of(g, "in.rows"),
-                              copy_of(g, "in.classes"), copy_of(g, "in.spans"),
-                              copy_of(g, "in.values")};
+static void read_texts(struct example *e) {
+    const struct golden *g = &e->golden;
+    const struct inputs in = {golden_copy(g, "in.ids"),     golden_copy(g, "in.types"),
+                              golden_copy(g, "in.lengths"), golden_copy(g, "in.rows"),
+                              golden_copy(g, "in.classes"), golden_copy(g, "in.spans"),
+                              golden_copy(g, "in.values")};
+    const size_t n_texts = golden_tensor(&g->file, "in.lengths")->shape[0];
     size_t at = 0, word = 0;
-    for (size_t text = 0; text < stored(g, "in.lengths")->shape[0]; text++) {
+    for (size_t text = 0; text < n_texts; text++) {
         const size_t n = (size_t)in.lengths[text];
         uint32_t ids[64], words[64], labels[64];
         uint8_t types[64];
@@ -81,7 +48,7 @@ static void read_texts(struct golden *g) {
             ids[i] = (uint32_t)in.ids[at + i];
             types[i] = (uint8_t)in.types[at + i];
         }
-        if (g->task == ELC_TASK_TAG)
+        if (e->task == ELC_TASK_TAG)
             target_words(&target, words, labels, g, &in, at, n, &word);
         else if (in.classes)
             target.label = (uint32_t)in.classes[text];
@@ -91,7 +58,7 @@ static void read_texts(struct golden *g) {
             target.start = (uint32_t)in.spans[2 * text];
             target.end = (uint32_t)in.spans[2 * text + 1];
         }
-        check(elc_task_batch_add(&g->batch, g->task, g->config.num_labels, ids, types, n, &target,
+        check(elc_task_batch_add(&e->batch, e->task, g->config.num_labels, ids, types, n, &target,
                                  text));
         at += n;
     }
@@ -104,77 +71,43 @@ static void read_texts(struct golden *g) {
     free(in.values);
 }
 
-static void open_golden(struct golden *g, const char *name, enum elc_finetune_task task) {
-    char path[256];
-    *g = (struct golden){.name = name, .task = task};
-    snprintf(path, sizeof path, "tests/golden/heads/%s.json", name);
-    check(elc_config_read(&g->config, path));
-    snprintf(path, sizeof path, "tests/golden/heads/%s.safetensors", name);
-    check(elc_safetensors_open(&g->file, path));
-    check(elc_table_build(&g->table, &g->config, false));
-    g->values = calloc(g->table.total, sizeof *g->values);
-    g->gradients = calloc(g->table.total, sizeof *g->gradients);
-    check(elc_params_load(g->values, &g->table, &g->file, path, NULL));
-    read_texts(g);
+static void open_example(struct example *e, const char *name, enum elc_finetune_task task) {
+    *e = (struct example){.task = task};
+    golden_open(&e->golden, "tests/golden/heads", name);
+    read_texts(e);
 }
 
-static void close_golden(struct golden *g) {
-    elc_task_batch_free(&g->batch);
-    free(g->values);
-    free(g->gradients);
-    elc_table_free(&g->table);
-    elc_safetensors_close(&g->file);
-}
-
-static void assert_close(const struct golden *g, const char *name, const elc_float *found) {
-    const size_t n = stored(g, name)->bytes / sizeof(float);
-    float *expected = copy_of(g, name);
-    double largest = 0;
-    for (size_t i = 0; i < n; i++)
-        largest = fmax(largest, fabs((double)expected[i]));
-    for (size_t i = 0; i < n; i++)
-        if (!(fabs((double)found[i] - (double)expected[i]) <= 1e-5 * fmax(1, largest)))
-            fail_msg("%s: %s[%zu] is %.9g, transformers has %.9g", g->name, name, i,
-                     (double)found[i], (double)expected[i]);
-    free(expected);
-}
-
-static void check_gradients(const struct golden *g) {
-    for (size_t i = 0; i < g->table.n_tensors; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "grad.%s", g->table.tensors[i].name);
-        assert_close(g, name, g->gradients + g->table.tensors[i].offset);
-    }
+static void close_example(struct example *e) {
+    elc_task_batch_free(&e->batch);
+    golden_close(&e->golden);
 }
 
 static void check_case(const char *name, enum elc_finetune_task task, int n_threads) {
-    struct golden g;
+    struct example e;
     struct elc_pool *pool;
     struct elc_finetune *finetune;
     struct elc_finetune_sums sums, evaluated;
-    open_golden(&g, name, task);
+    open_example(&e, name, task);
     check(elc_pool_new(&pool, n_threads));
+    const struct golden *g = &e.golden;
     const struct elc_finetune_setup setup = {
         .task = task,
-        .config = &g.config,
-        .table = &g.table,
-        .values = g.values,
-        .gradients = g.gradients,
+        .config = &g->config,
+        .table = &g->table,
+        .values = g->values,
+        .gradients = g->gradients,
         .pool = pool,
     };
     check(elc_finetune_new(&finetune, &setup));
-    check(elc_finetune_step(&sums, finetune, &g.batch, 0, 1 / (double)g.batch.n_items));
-    assert_close(&g, "out.logits", elc_finetune_logits(finetune));
-    double *expected = copy_of(&g, "out.loss"), loss = sums.loss / (double)sums.n_items;
-    if (!(fabs(loss - *expected) < 1e-5))
-        fail_msg("%s: the loss is %.9g, transformers has %.9g", name, loss, *expected);
-    check_gradients(&g);
-    check(elc_finetune_evaluate(&evaluated, finetune, &g.batch));
+    check(elc_finetune_step(&sums, finetune, &e.batch, 0, 1 / (double)e.batch.n_items));
+    golden_expect(g, "out.logits", elc_finetune_logits(finetune));
+    golden_expect_loss(g, sums.loss / (double)sums.n_items);
+    golden_expect_gradients(g);
+    check(elc_finetune_evaluate(&evaluated, finetune, &e.batch));
     assert_memory_equal(&evaluated, &sums, sizeof sums); /* there is no dropout in these */
     elc_finetune_destroy(finetune);
     elc_pool_destroy(pool);
-    free(expected);
-    close_golden(&g);
+    close_example(&e);
 }
 
 static const struct {
@@ -202,14 +135,15 @@ static void by_three_threads(void **state) {
 /* The last layer for [CLS] alone leaves what all of it leaves there. */
 static void first_tokens_alone(void **state) {
     (void)state;
-    struct golden g;
+    struct example e;
     struct elc_weights weights;
     struct elc_workspace all = {0}, first = {0};
     const elc_float *expected, *found;
-    open_golden(&g, "classify", ELC_TASK_CLASSIFY);
-    check(elc_weights_of_block(&weights, &g.config, &g.table, g.values, NULL));
-    const struct elc_batch *texts = &g.batch.texts;
-    const size_t h = g.config.hidden_size;
+    open_example(&e, "classify", ELC_TASK_CLASSIFY);
+    const struct golden *g = &e.golden;
+    check(elc_weights_of_block(&weights, &g->config, &g->table, g->values, NULL));
+    const struct elc_batch *texts = &e.batch.texts;
+    const size_t h = g->config.hidden_size;
     check(elc_encoder_forward(&expected, &all, &weights, texts));
     check(elc_encoder_forward_first(&found, &first, &weights, texts));
     for (size_t i = 0; i < texts->n_sequences; i++)
@@ -219,7 +153,7 @@ static void first_tokens_alone(void **state) {
     elc_workspace_free(&all);
     elc_workspace_free(&first);
     elc_weights_free(&weights);
-    close_golden(&g);
+    close_example(&e);
 }
 
 /* ---- batches ---- */

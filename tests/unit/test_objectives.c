@@ -1,60 +1,35 @@
 /* Every objective of pre-training: 100 steps beside PyTorch (tests/golden/make_objectives.py), and
  * what must hold between them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "golden_run.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "electra/optimizer.h"
-#include "electra/parallel.h"
-#include "electra/pretrain.h"
-
-enum { VOCAB = 60, MASK = 4, STEPS = 100, BUDGET = 200, BATCHES = 8, MOST = 512 };
-
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
+enum { STEPS = 100, BUDGET = 200 };
 
 /* ---- files ---- */
 
-struct golden {
+struct files {
     struct elc_safetensors discriminator, generator, heads, batches, run;
 };
 
-static int open_golden(void **state) {
-    static struct golden golden;
-    *state = &golden;
-    check(elc_safetensors_open(&golden.discriminator,
+static int open_files(void **state) {
+    static struct files files;
+    *state = &files;
+    check(elc_safetensors_open(&files.discriminator,
                                "tests/golden/pretrain/discriminator.safetensors"));
-    check(elc_safetensors_open(&golden.generator, "tests/golden/pretrain/generator.safetensors"));
-    check(elc_safetensors_open(&golden.batches, "tests/golden/pretrain/run.safetensors"));
-    check(elc_safetensors_open(&golden.heads, "tests/golden/objectives/heads.safetensors"));
-    check(elc_safetensors_open(&golden.run, "tests/golden/objectives/run.safetensors"));
+    check(elc_safetensors_open(&files.generator, "tests/golden/pretrain/generator.safetensors"));
+    check(elc_safetensors_open(&files.batches, "tests/golden/pretrain/run.safetensors"));
+    check(elc_safetensors_open(&files.heads, "tests/golden/objectives/heads.safetensors"));
+    check(elc_safetensors_open(&files.run, "tests/golden/objectives/run.safetensors"));
     return 0;
 }
 
-static int close_golden(void **state) {
-    struct golden *golden = *state;
-    elc_safetensors_close(&golden->discriminator);
-    elc_safetensors_close(&golden->generator);
-    elc_safetensors_close(&golden->heads);
-    elc_safetensors_close(&golden->batches);
-    elc_safetensors_close(&golden->run);
+static int close_files(void **state) {
+    struct files *files = *state;
+    elc_safetensors_close(&files->discriminator);
+    elc_safetensors_close(&files->generator);
+    elc_safetensors_close(&files->heads);
+    elc_safetensors_close(&files->batches);
+    elc_safetensors_close(&files->run);
     return 0;
-}
-
-static const struct elc_stored *stored(const struct elc_safetensors *file, const char *name) {
-    const struct elc_stored *tensor = elc_safetensors_find(file, name);
-    if (!tensor)
-        fail_msg("no tensor %s", name);
-    return tensor;
 }
 
 /* The start of a network: each tensor from the first of the files that has it. */
@@ -114,7 +89,7 @@ static void configure(struct networks *n, double dropout) {
     const char *const overrides[] = {untied, embeddings, drop, attention, "token_weight=2"};
     check(elc_pretrain_config_build(&n->config, "tests/golden/pretrain/config.json", overrides,
                                     sizeof overrides / sizeof *overrides));
-    n->config.discriminator.vocab_size = n->config.generator.vocab_size = VOCAB;
+    n->config.discriminator.vocab_size = n->config.generator.vocab_size = GOLDEN_VOCAB;
     elc_objective_shape(&n->config, v->objective);
 }
 
@@ -132,13 +107,13 @@ static void make_tables(struct networks *n) {
                                                             : ELC_SHARE_EMBEDDINGS));
 }
 
-static void open_networks(struct networks *n, const struct golden *golden,
+static void open_networks(struct networks *n, const struct files *files,
                           const struct variant *variant, double dropout, int n_threads) {
     *n = (struct networks){.variant = variant, .parts = elc_objective_parts(variant->objective)};
     configure(n, dropout);
     make_tables(n);
-    const struct elc_safetensors *const large[] = {&golden->discriminator, &golden->heads};
-    const struct elc_safetensors *const small[] = {&golden->generator, &golden->discriminator};
+    const struct elc_safetensors *const large[] = {&files->discriminator, &files->heads};
+    const struct elc_safetensors *const small[] = {&files->generator, &files->discriminator};
     const bool is_large = variant->tied || !n->parts->discriminator;
     n->values[0] = start_of(&n->tables[0], large, 2);
     n->values[1] = start_of(&n->tables[1], is_large ? large : small, 2);
@@ -154,7 +129,7 @@ static void open_networks(struct networks *n, const struct golden *golden,
         .generator_table = &n->tables[1],
         .generator = n->values[1],
         .d_generator = n->trained[1].gradients,
-        .mask_id = MASK,
+        .mask_id = GOLDEN_MASK,
         .seed = 1,
         .pool = n->pool,
     };
@@ -168,52 +143,6 @@ static void close_networks(struct networks *n) {
         elc_trained_free(&n->trained[i]);
         elc_table_free(&n->tables[i]);
         free(n->values[i]);
-    }
-}
-
-/* ---- batches ---- */
-
-static size_t read_i32(const struct golden *golden, size_t batch, const char *name, uint32_t *out) {
-    char full[64];
-    snprintf(full, sizeof full, "%zu.%s", batch, name);
-    const struct elc_stored *tensor = stored(&golden->batches, full);
-    assert_true(tensor->bytes <= MOST * sizeof *out);
-    memcpy(out, tensor->data, tensor->bytes);
-    return tensor->bytes / sizeof *out;
-}
-
-/* Adds the texts of batch `number`, dealt in turn to n_parts micro-batches. Replacements are those
- * of the file, or `instead` (by row of the batch), or left to be sampled. */
-enum replacements { GIVEN, SAMPLED, INSTEAD };
-static void add_batch(const struct golden *golden, size_t number, enum replacements mode,
-                      const uint32_t *instead, struct elc_pretrain_batch *parts, size_t n_parts,
-                      struct elc_pretrain_totals *totals) {
-    uint32_t ids[MOST], types[MOST], lengths[MOST], rows[MOST], keep[MOST], replacements[MOST];
-    totals->n_tokens += read_i32(golden, number, "ids", ids);
-    read_i32(golden, number, "types", types);
-    const size_t n_texts = read_i32(golden, number, "lengths", lengths);
-    const size_t n_masked = read_i32(golden, number, "rows", rows);
-    totals->n_masked += n_masked;
-    read_i32(golden, number, "keep", keep);
-    read_i32(golden, number, "replacements", replacements);
-    for (size_t i = 0; mode == INSTEAD && i < n_masked; i++)
-        replacements[i] = instead[rows[i]];
-    size_t at = 0, mask = 0;
-    for (size_t text = 0; text < n_texts; text++) {
-        uint8_t kinds[MOST], kept[MOST];
-        uint32_t positions[MOST];
-        struct elc_masks masks = {.positions = positions, .keep = kept};
-        const size_t first_mask = mask;
-        for (size_t i = 0; i < lengths[text]; i++)
-            kinds[i] = (uint8_t)types[at + i];
-        for (; mask < n_masked && rows[mask] < at + lengths[text]; mask++) {
-            positions[masks.n] = rows[mask] - (uint32_t)at;
-            kept[masks.n++] = (uint8_t)keep[mask];
-        }
-        check(elc_pretrain_batch_add(&parts[text % n_parts], ids + at, kinds, lengths[text], &masks,
-                                     mode == SAMPLED ? NULL : replacements + first_mask,
-                                     number * n_texts + text));
-        at += lengths[text];
     }
 }
 
@@ -231,56 +160,37 @@ static double loss_of(const struct networks *n, const struct elc_pretrain_sums *
 /* The loss of a global batch, its gradients added to those that are there. */
 static double step(const struct networks *n, const struct elc_pretrain_batch *parts, size_t n_parts,
                    const struct elc_pretrain_totals *totals, uint64_t number) {
-    struct elc_pretrain_sums sums = {0};
-    for (size_t i = 0; i < n_parts; i++) {
-        struct elc_pretrain_sums part;
-        check(elc_pretrain_step(&part, n->pretrain, &parts[i], number, totals));
-        elc_pretrain_sums_add(&sums, &part);
-    }
+    const struct elc_pretrain_sums sums = golden_step(n->pretrain, parts, n_parts, totals, number);
     return loss_of(n, &sums, totals);
 }
 
-static double gradient_norm(const struct networks *n) {
-    return sqrt(elc_gradient_squares(n->pool, &n->trained[0]) +
-                elc_gradient_squares(n->pool, &n->trained[1]));
-}
-
-static void update(const struct networks *n, uint64_t number, double norm) {
-    const struct elc_pretrain_config *c = &n->config;
-    const struct elc_adam adam = {c->adam_beta1, c->adam_beta2, c->adam_epsilon,
-                                  c->weight_decay_rate, c->adam_bias_correction};
-    const double rate =
-        elc_learning_rate(c->learning_rate, number, BUDGET, c->num_warmup_steps, c->lr_decay_power);
-    for (size_t i = 0; i < 2; i++)
-        elc_adam_update(n->pool, &n->trained[i], &adam, rate,
-                        elc_clip_factor(norm, c->max_grad_norm), number);
-}
-
-static void expect_number(const struct golden *golden, const struct variant *variant,
+static void expect_number(const struct files *files, const struct variant *variant,
                           const char *what, uint64_t t, double found, double tolerance) {
     char name[64];
     double expected;
     snprintf(name, sizeof name, "%s.%s", variant->name, what);
-    memcpy(&expected, stored(&golden->run, name)->data + t * sizeof expected, sizeof expected);
+    memcpy(&expected, golden_tensor(&files->run, name)->data + t * sizeof expected,
+           sizeof expected);
     if (!(fabs(found - expected) < tolerance * fmax(1, fabs(expected))))
         fail_msg("step %d of %s: %s is %.9g, PyTorch's %.9g", (int)t, variant->name, what, found,
                  expected);
 }
 
 static void a_hundred_steps(void **state) {
-    const struct golden *golden = *state;
+    const struct files *files = *state;
     for (size_t v = 0; v < N_VARIANTS; v++) {
         struct networks n;
         struct elc_pretrain_batch batch = {0};
-        open_networks(&n, golden, &variants[v], 0, 1);
+        open_networks(&n, files, &variants[v], 0, 1);
         for (uint64_t t = 0; t < STEPS; t++) {
             struct elc_pretrain_totals totals = {0};
             elc_pretrain_batch_clear(&batch);
-            add_batch(golden, t % BATCHES, GIVEN, NULL, &batch, 1, &totals);
-            const double loss = step(&n, &batch, 1, &totals, t), norm = gradient_norm(&n);
-            expect_number(golden, &variants[v], "losses", t, loss, 2e-5);
-            expect_number(golden, &variants[v], "norms", t, norm, 1e-3);
-            update(&n, t, norm);
+            golden_add(&files->batches, t % GOLDEN_BATCHES, GIVEN, NULL, &batch, 1, &totals);
+            const double loss = step(&n, &batch, 1, &totals, t),
+                         norm = golden_norm(n.pool, n.trained);
+            expect_number(files, &variants[v], "losses", t, loss, 2e-5);
+            expect_number(files, &variants[v], "norms", t, norm, 1e-3);
+            golden_update(n.pool, n.trained, &n.config, BUDGET, t, norm);
         }
         elc_pretrain_batch_free(&batch);
         close_networks(&n);
@@ -290,25 +200,25 @@ static void a_hundred_steps(void **state) {
 /* A generator that is not trained draws replacements; a discriminator that reads the record of
  * them learns the same, bit for bit. */
 static void rtd_is_the_discriminators_half_of_electra(void **state) {
-    const struct golden *golden = *state;
+    const struct files *files = *state;
     struct networks joint, alone;
     struct elc_pretrain_batch sampled = {0}, recorded = {0};
-    open_networks(&joint, golden, &variants[6], 0.1, 1);
-    open_networks(&alone, golden, &variants[0], 0.1, 1);
+    open_networks(&joint, files, &variants[6], 0.1, 1);
+    open_networks(&alone, files, &variants[0], 0.1, 1);
     joint.config.gen_weight = 0;
     for (uint64_t t = 0; t < STEPS; t++) {
         struct elc_pretrain_totals totals = {0}, same = {0};
         elc_pretrain_batch_clear(&sampled);
-        add_batch(golden, t % BATCHES, SAMPLED, NULL, &sampled, 1, &totals);
+        golden_add(&files->batches, t % GOLDEN_BATCHES, SAMPLED, NULL, &sampled, 1, &totals);
         const double expected = step(&joint, &sampled, 1, &totals, t);
         elc_pretrain_batch_clear(&recorded);
-        add_batch(golden, t % BATCHES, INSTEAD, elc_pretrain_corrupted(joint.pretrain), &recorded,
-                  1, &same);
+        golden_add(&files->batches, t % GOLDEN_BATCHES, INSTEAD,
+                   elc_pretrain_corrupted(joint.pretrain), &recorded, 1, &same);
         assert_true(step(&alone, &recorded, 1, &same, t) == expected);
         assert_memory_equal(joint.trained[0].gradients, alone.trained[0].gradients,
                             joint.tables[0].total * sizeof(elc_float));
-        const double norm = gradient_norm(&joint);
-        assert_true(gradient_norm(&alone) == norm);
+        const double norm = golden_norm(joint.pool, joint.trained);
+        assert_true(golden_norm(alone.pool, alone.trained) == norm);
         elc_adam_update(NULL, &joint.trained[0], &(struct elc_adam){0.9, 0.999, 1e-6, 0, false},
                         1e-3, 1, t);
         elc_adam_update(NULL, &alone.trained[0], &(struct elc_adam){0.9, 0.999, 1e-6, 0, false},
@@ -325,13 +235,14 @@ static void rtd_is_the_discriminators_half_of_electra(void **state) {
 /* ---- what must not matter ---- */
 
 /* Loss and gradients of all batches together, with dropout, cut into parts. */
-static double gradients_of(struct networks *n, const struct golden *golden,
+static double gradients_of(struct networks *n, const struct files *files,
                            const struct variant *variant, int n_threads, size_t n_parts) {
     struct elc_pretrain_batch parts[3] = {{.given = false}};
     struct elc_pretrain_totals totals = {0};
-    open_networks(n, golden, variant, 0.1, n_threads);
-    for (size_t i = 0; i < BATCHES; i++)
-        add_batch(golden, i, n->parts->generator ? SAMPLED : GIVEN, NULL, parts, n_parts, &totals);
+    open_networks(n, files, variant, 0.1, n_threads);
+    for (size_t i = 0; i < GOLDEN_BATCHES; i++)
+        golden_add(&files->batches, i, n->parts->generator ? SAMPLED : GIVEN, NULL, parts, n_parts,
+                   &totals);
     const double loss = step(n, parts, n_parts, &totals, 7);
     for (size_t i = 0; i < n_parts; i++)
         elc_pretrain_batch_free(&parts[i]);
@@ -339,12 +250,12 @@ static double gradients_of(struct networks *n, const struct golden *golden,
 }
 
 static void threads_change_no_bit(void **state) {
-    const struct golden *golden = *state;
+    const struct files *files = *state;
     for (size_t v = 0; v < N_VARIANTS; v++) {
         struct networks one, more;
-        const double expected = gradients_of(&one, golden, &variants[v], 1, 1);
+        const double expected = gradients_of(&one, files, &variants[v], 1, 1);
         for (int n_threads = 2; n_threads <= 3; n_threads++) {
-            assert_true(gradients_of(&more, golden, &variants[v], n_threads, 1) == expected);
+            assert_true(gradients_of(&more, files, &variants[v], n_threads, 1) == expected);
             for (size_t i = 0; i < 2; i++)
                 assert_memory_equal(one.trained[i].gradients, more.trained[i].gradients,
                                     one.tables[i].total * sizeof(elc_float));
@@ -355,11 +266,11 @@ static void threads_change_no_bit(void **state) {
 }
 
 static void micro_batches_change_rounding_only(void **state) {
-    const struct golden *golden = *state;
+    const struct files *files = *state;
     for (size_t v = 0; v < N_VARIANTS; v++) {
         struct networks whole, cut;
-        const double loss = gradients_of(&whole, golden, &variants[v], 1, 1);
-        const double again = gradients_of(&cut, golden, &variants[v], 1, 3);
+        const double loss = gradients_of(&whole, files, &variants[v], 1, 1);
+        const double again = gradients_of(&cut, files, &variants[v], 1, 3);
         assert_true(fabs(loss - again) < 1e-4);
         for (size_t i = 0; i < 2; i++)
             for (size_t k = 0; k < whole.tables[i].total; k++)
@@ -371,18 +282,18 @@ static void micro_batches_change_rounding_only(void **state) {
 }
 
 static void a_text_without_masks_does_no_harm(void **state) {
-    const struct golden *golden = *state;
+    const struct files *files = *state;
     for (size_t v = 0; v < N_VARIANTS; v++) {
         struct networks n;
         struct elc_pretrain_batch batch = {0};
         struct elc_pretrain_sums sums;
         const struct elc_pretrain_totals totals = {0, 2};
-        open_networks(&n, golden, &variants[v], 0.1, 1);
+        open_networks(&n, files, &variants[v], 0.1, 1);
         check(elc_pretrain_batch_add(&batch, (const uint32_t[]){2, 3}, NULL, 2,
                                      &(struct elc_masks){0}, NULL, 0));
         check(elc_pretrain_step(&sums, n.pretrain, &batch, 0, &totals));
         check(elc_pretrain_evaluate(&sums, n.pretrain, &batch, 0));
-        assert_true(isfinite(gradient_norm(&n)));
+        assert_true(isfinite(golden_norm(n.pool, n.trained)));
         assert_true((sums.discriminator_loss > 0) ==
                     (n.parts->discriminator && n.parts->everywhere));
         elc_pretrain_batch_free(&batch);
@@ -415,5 +326,5 @@ int main(void) {
         cmocka_unit_test(a_text_without_masks_does_no_harm),
         cmocka_unit_test(objectives_have_names),
     };
-    return cmocka_run_group_tests(tests, open_golden, close_golden);
+    return cmocka_run_group_tests(tests, open_files, close_files);
 }

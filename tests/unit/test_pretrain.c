@@ -1,27 +1,9 @@
 /* The joint pre-training step: 200 steps beside PyTorch (tests/golden/make_pretrain.py), and what
  * must not change its results: threads, cuts into micro-batches, neighbours. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "golden_run.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "electra/optimizer.h"
-#include "electra/parallel.h"
-#include "electra/pretrain.h"
-
-enum { VOCAB = 60, MASK = 4, STEPS = 200, BATCHES = 8, MOST = 512 };
+enum { STEPS = 200 };
 static const char directory[] = "tests/golden/pretrain";
-
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
 
 /* Both networks at the golden run's start. */
 struct networks {
@@ -50,7 +32,7 @@ static void open_networks(struct networks *n, double dropout, int n_threads) {
     check(elc_pretrain_config_read(&n->config, path));
     struct elc_config *configs[] = {&n->config.discriminator, &n->config.generator};
     for (size_t i = 0; i < 2; i++) {
-        configs[i]->vocab_size = VOCAB;
+        configs[i]->vocab_size = GOLDEN_VOCAB;
         configs[i]->hidden_dropout_prob = dropout;
         configs[i]->attention_probs_dropout_prob = dropout;
     }
@@ -70,7 +52,7 @@ static void open_networks(struct networks *n, double dropout, int n_threads) {
         .generator_table = &n->generator_table,
         .generator = n->generator,
         .d_generator = n->trained[1].gradients,
-        .mask_id = MASK,
+        .mask_id = GOLDEN_MASK,
         .seed = 1,
         .pool = n->pool,
     };
@@ -90,109 +72,37 @@ static void close_networks(struct networks *n) {
 
 /* ---- the golden run ---- */
 
-struct run {
-    struct elc_safetensors file;
-};
-
-static const struct elc_stored *stored(const struct run *run, const char *name) {
-    const struct elc_stored *tensor = elc_safetensors_find(&run->file, name);
-    if (!tensor)
-        fail_msg("no tensor %s", name);
-    return tensor;
-}
-
-static size_t read_i32(const struct run *run, size_t batch, const char *name, uint32_t *out) {
-    char full[64];
-    snprintf(full, sizeof full, "%zu.%s", batch, name);
-    const struct elc_stored *tensor = stored(run, full);
-    assert_true(tensor->bytes <= MOST * sizeof *out);
-    memcpy(out, tensor->data, tensor->bytes);
-    return tensor->bytes / sizeof *out;
-}
-
-/* Adds the texts of batch number `number`, with their replacements or to be sampled, dealt in turn
- * to n_parts micro-batches. */
-static void add_batch(const struct run *run, size_t number, bool given,
-                      struct elc_pretrain_batch *parts, size_t n_parts,
-                      struct elc_pretrain_totals *totals) {
-    uint32_t ids[MOST], types[MOST], lengths[MOST], rows[MOST], keep[MOST], replacements[MOST];
-    totals->n_tokens += read_i32(run, number, "ids", ids);
-    read_i32(run, number, "types", types);
-    const size_t n_texts = read_i32(run, number, "lengths", lengths);
-    const size_t n_masked = read_i32(run, number, "rows", rows);
-    totals->n_masked += n_masked;
-    read_i32(run, number, "keep", keep);
-    read_i32(run, number, "replacements", replacements);
-    size_t at = 0, mask = 0;
-    for (size_t text = 0; text < n_texts; text++) {
-        uint8_t kinds[MOST], kept[MOST];
-        uint32_t positions[MOST];
-        struct elc_masks masks = {.positions = positions, .keep = kept};
-        const size_t first_mask = mask;
-        for (size_t i = 0; i < lengths[text]; i++)
-            kinds[i] = (uint8_t)types[at + i];
-        for (; mask < n_masked && rows[mask] < at + lengths[text]; mask++) {
-            positions[masks.n] = rows[mask] - (uint32_t)at;
-            kept[masks.n++] = (uint8_t)keep[mask];
-        }
-        check(elc_pretrain_batch_add(&parts[text % n_parts], ids + at, kinds, lengths[text], &masks,
-                                     given ? replacements + first_mask : NULL,
-                                     number * n_texts + text));
-        at += lengths[text];
-    }
-}
-
 /* That batch alone, whole. */
-static void read_batch(const struct run *run, size_t number, bool given,
+static void read_batch(const struct elc_safetensors *run, size_t number, bool given,
                        struct elc_pretrain_batch *batch, struct elc_pretrain_totals *totals) {
     elc_pretrain_batch_clear(batch);
     *totals = (struct elc_pretrain_totals){0};
-    add_batch(run, number, given, batch, 1, totals);
+    golden_add(run, number, given ? GIVEN : SAMPLED, NULL, batch, 1, totals);
 }
 
-static void open_run(struct run *run) {
+static void open_run(struct elc_safetensors *run) {
     char path[256];
     snprintf(path, sizeof path, "%s/run.safetensors", directory);
-    check(elc_safetensors_open(&run->file, path));
+    check(elc_safetensors_open(run, path));
 }
 
 /* The loss of a global batch, its gradients added to those that are there. */
 static double step(struct networks *n, const struct elc_pretrain_batch *parts, size_t n_parts,
                    const struct elc_pretrain_totals *totals, uint64_t number) {
-    struct elc_pretrain_sums sums = {0};
-    for (size_t i = 0; i < n_parts; i++) {
-        struct elc_pretrain_sums part;
-        check(elc_pretrain_step(&part, n->pretrain, &parts[i], number, totals));
-        elc_pretrain_sums_add(&sums, &part);
-    }
+    const struct elc_pretrain_sums sums = golden_step(n->pretrain, parts, n_parts, totals, number);
     return n->config.gen_weight * sums.generator_loss / (double)totals->n_masked +
            n->config.disc_weight * sums.discriminator_loss / (double)totals->n_tokens;
 }
 
-static double gradient_norm(const struct networks *n) {
-    return sqrt(elc_gradient_squares(n->pool, &n->trained[0]) +
-                elc_gradient_squares(n->pool, &n->trained[1]));
-}
-
-static void update(struct networks *n, uint64_t number, double norm) {
-    const struct elc_pretrain_config *c = &n->config;
-    const struct elc_adam adam = {c->adam_beta1, c->adam_beta2, c->adam_epsilon,
-                                  c->weight_decay_rate, c->adam_bias_correction};
-    const double factor = elc_clip_factor(norm, c->max_grad_norm);
-    const double rate =
-        elc_learning_rate(c->learning_rate, number, STEPS, c->num_warmup_steps, c->lr_decay_power);
-    for (size_t i = 0; i < 2; i++)
-        elc_adam_update(n->pool, &n->trained[i], &adam, rate, factor, number);
-}
-
-static void check_end(const struct run *run, const struct elc_trained *trained, const char *net) {
+static void check_end(const struct elc_safetensors *run, const struct elc_trained *trained,
+                      const char *net) {
     for (size_t i = 0; i < trained->table->n_tensors; i++) {
         const struct elc_tensor *tensor = &trained->table->tensors[i];
         char name[160];
-        float expected[MOST * 4];
+        float expected[GOLDEN_TOKENS * 4];
         snprintf(name, sizeof name, "end.%s.%s", net, tensor->name);
         assert_true(tensor->count <= sizeof expected / sizeof *expected);
-        memcpy(expected, stored(run, name)->data, tensor->count * sizeof *expected);
+        memcpy(expected, golden_tensor(run, name)->data, tensor->count * sizeof *expected);
         for (size_t j = 0; j < tensor->count; j++) {
             double found = (double)trained->values[tensor->offset + j];
             if (!(fabs(found - (double)expected[j]) < 2e-4))
@@ -205,27 +115,29 @@ static void check_end(const struct run *run, const struct elc_trained *trained, 
 static void two_hundred_steps(void **state) {
     (void)state;
     struct networks n;
-    struct run run;
+    struct elc_safetensors run;
     struct elc_pretrain_batch batch = {0};
     struct elc_pretrain_totals totals;
     open_networks(&n, 0, 1);
     open_run(&run);
     for (uint64_t t = 0; t < STEPS; t++) {
         double expected, expected_norm;
-        memcpy(&expected, stored(&run, "losses")->data + t * sizeof expected, sizeof expected);
-        memcpy(&expected_norm, stored(&run, "norms")->data + t * sizeof expected, sizeof expected);
-        read_batch(&run, t % BATCHES, true, &batch, &totals);
-        const double loss = step(&n, &batch, 1, &totals, t), norm = gradient_norm(&n);
+        memcpy(&expected, golden_tensor(&run, "losses")->data + t * sizeof expected,
+               sizeof expected);
+        memcpy(&expected_norm, golden_tensor(&run, "norms")->data + t * sizeof expected,
+               sizeof expected);
+        read_batch(&run, t % GOLDEN_BATCHES, true, &batch, &totals);
+        const double loss = step(&n, &batch, 1, &totals, t), norm = golden_norm(n.pool, n.trained);
         if (!(fabs(loss - expected) < 2e-4))
             fail_msg("step %d: the loss is %.9g, PyTorch's %.9g", (int)t, loss, expected);
         if (!(fabs(norm - expected_norm) < 1e-3 * fmax(1, expected_norm)))
             fail_msg("step %d: the norm is %.9g, PyTorch's %.9g", (int)t, norm, expected_norm);
-        update(&n, t, norm);
+        golden_update(n.pool, n.trained, &n.config, STEPS, t, norm);
     }
     check_end(&run, &n.trained[0], "discriminator");
     check_end(&run, &n.trained[1], "generator");
     elc_pretrain_batch_free(&batch);
-    elc_safetensors_close(&run.file);
+    elc_safetensors_close(&run);
     close_networks(&n);
 }
 
@@ -234,13 +146,13 @@ static void two_hundred_steps(void **state) {
 /* The gradients of all batches together with sampling, cut into parts; the caller frees. */
 static elc_float *gradients_of(double dropout, int n_threads, size_t n_parts, double *loss) {
     struct networks n;
-    struct run run;
+    struct elc_safetensors run;
     struct elc_pretrain_batch parts[3] = {{.given = false}};
     struct elc_pretrain_totals totals = {0};
     open_networks(&n, dropout, n_threads);
     open_run(&run);
-    for (size_t i = 0; i < BATCHES; i++) /* several tiles of rows */
-        add_batch(&run, i, false, parts, n_parts, &totals);
+    for (size_t i = 0; i < GOLDEN_BATCHES; i++) /* several tiles of rows */
+        golden_add(&run, i, SAMPLED, NULL, parts, n_parts, &totals);
     *loss = step(&n, parts, n_parts, &totals, 7);
     const size_t first = n.discriminator_table.total, second = n.generator_table.total;
     elc_float *all = malloc((first + second) * sizeof *all);
@@ -248,7 +160,7 @@ static elc_float *gradients_of(double dropout, int n_threads, size_t n_parts, do
     memcpy(all + first, n.trained[1].gradients, second * sizeof *all);
     for (size_t i = 0; i < n_parts; i++)
         elc_pretrain_batch_free(&parts[i]);
-    elc_safetensors_close(&run.file);
+    elc_safetensors_close(&run);
     close_networks(&n);
     return all;
 }
@@ -295,10 +207,10 @@ static void micro_batches_change_rounding_only(void **state) {
 static void a_step_names_its_chance(void **state) {
     (void)state;
     struct networks n;
-    struct run run;
+    struct elc_safetensors run;
     struct elc_pretrain_batch batch = {0};
     struct elc_pretrain_totals totals;
-    uint32_t first[MOST];
+    uint32_t first[GOLDEN_TOKENS];
     open_networks(&n, 0.1, 1);
     open_run(&run);
     read_batch(&run, 0, false, &batch, &totals);
@@ -312,7 +224,7 @@ static void a_step_names_its_chance(void **state) {
     assert_memory_equal(first, elc_pretrain_corrupted(n.pretrain), totals.n_tokens * sizeof *first);
     assert_true(losses[0] == losses[2] && losses[0] != losses[1]);
     elc_pretrain_batch_free(&batch);
-    elc_safetensors_close(&run.file);
+    elc_safetensors_close(&run);
     close_networks(&n);
 }
 
@@ -344,7 +256,7 @@ static void what_does_not_fit_is_refused(void **state) {
     struct networks n;
     open_networks(&n, 0, 1);
     struct elc_pretrain_batch batch = {0};
-    uint32_t ids[30] = {2, VOCAB, 3};
+    uint32_t ids[30] = {2, GOLDEN_VOCAB, 3};
     uint32_t positions[] = {1, 1, 3};
     uint8_t keep[] = {0, 0, 0};
     struct elc_pretrain_sums sums;
@@ -368,7 +280,7 @@ static void what_does_not_fit_is_refused(void **state) {
 static void a_loss_that_is_not_finite_is_an_error(void **state) {
     (void)state;
     struct networks n;
-    struct run run;
+    struct elc_safetensors run;
     struct elc_pretrain_batch batch = {0};
     struct elc_pretrain_totals totals;
     struct elc_pretrain_sums sums;
@@ -388,7 +300,7 @@ static void a_loss_that_is_not_finite_is_an_error(void **state) {
     n.discriminator[n.discriminator_table.total - 16] = (elc_float)INFINITY; /* the last bias */
     assert_int_equal(elc_pretrain_step(&sums, n.pretrain, &batch, 0, &totals), ELC_ENUMERIC);
     elc_pretrain_batch_free(&batch);
-    elc_safetensors_close(&run.file);
+    elc_safetensors_close(&run);
     close_networks(&n);
 }
 

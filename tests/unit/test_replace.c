@@ -1,9 +1,5 @@
 /* Replacements by a generator: against transformers' probabilities, and against pre-training. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,11 +13,6 @@
 static const char generator_path[] = "tests/golden/directory/generator";
 static const char discriminator_path[] = "tests/golden/directory/discriminator";
 enum { V = 55, MOST = 32, MASK = 4 };
-
-static void check(int err) {
-    if (err)
-        fail_msg("%s", elc_error());
-}
 
 struct generator {
     struct elc_network network;
