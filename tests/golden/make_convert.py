@@ -10,6 +10,7 @@ saves of the network, and what a conversion of any other file beside it must be,
 
     discriminator/   pytorch_model.bin (zip), legacy.bin (before 1.6), flax_model.msgpack,
                      sharded/ (safetensors) and sharded-bin/, strided.bin (views of larger storages)
+    encoder/         zip64.bin: an archive as those of more than 4 GiB are
     generator/       the same network's generator, tied; legacy.bin, flax_model.msgpack
     tensorflow/      electra.index, electra.data-00000-of-00001: both, as google-research/electra
                      saves them, with Adam's moments; single.*: a generator with embeddings of its
@@ -21,6 +22,7 @@ saves of the network, and what a conversion of any other file beside it must be,
 TensorFlow's and Flax's files are written here from their formats' descriptions, without either.
 """
 
+import io
 import json
 import pathlib
 import shutil
@@ -86,6 +88,33 @@ def electra(cls, seed, **shape):
 def save_pytorch(directory, state):
     torch.save(state, directory / "pytorch_model.bin")
     torch.save(state, directory / "legacy.bin", _use_new_zipfile_serialization=False)
+
+
+def to_zip64(data):
+    """The same archive with every size and place in zip64's records."""
+    end = data.rindex(b"PK\5\6")
+    n, _, at = struct.unpack("<HII", data[end + 10 : end + 20])
+    out, begin = data[:at], at
+    for _ in range(n):
+        record = data[at : at + 46]
+        stored, size, name, extra, comment = struct.unpack("<IIHHH", record[20:34])
+        more = struct.pack("<HHQQQ", 1, 24, size, stored, struct.unpack("<I", record[42:])[0])
+        out += record[:20] + b"\xff" * 8 + struct.pack("<HH", name, len(more) + extra) + record[32:42]
+        out += b"\xff" * 4 + data[at + 46 : at + 46 + name]
+        out += data[at + 46 + name : at + 46 + name + extra] + more
+        at += 46 + name + extra + comment
+    place = len(out)
+    out += struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, n, n, place - begin, begin)
+    out += struct.pack("<4sIQI", b"PK\6\7", 0, place, 1)
+    return out + b"PK\5\6" + bytes(4) + b"\xff" * 12 + bytes(2)
+
+
+def save_zip64(directory, state):
+    file = io.BytesIO()
+    torch.save(state, file)
+    (directory / "zip64.bin").write_bytes(to_zip64(file.getvalue()))
+    again = torch.load(directory / "zip64.bin")
+    assert all(torch.equal(again[n], v) for n, v in state.items())
 
 
 def save_strided(directory, state):
@@ -370,6 +399,7 @@ def make():
         ("answerer", ElectraForQuestionAnswering, {}),
     ]:
         save(name, electra(cls, 3, **small, **more))
+    save_zip64(HERE / "encoder", load_file(HERE / "encoder" / "model.safetensors"))
     save_tasks(load_file(HERE / "tagger" / "model.safetensors"))
     directory = save("half", electra(ElectraForPreTraining, 4, **small))
     state = load_file(directory / "model.safetensors")

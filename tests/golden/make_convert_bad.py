@@ -16,7 +16,7 @@ import zipfile
 import msgpack
 import numpy as np
 import torch
-from make_convert import build_block, build_table, field, flax_leaf, masked, save_bundle, varint
+from make_convert import build_block, build_table, field, flax_leaf, masked, save_bundle, to_zip64, varint
 
 lines = []
 
@@ -170,9 +170,11 @@ def make_zips():
     put("comment", whole + b"x", "stops before its directory")
     put("deflated", archive(entries, zipfile.ZIP_DEFLATED), "compressed (method 8)")
     put("encrypted", patched(whole, first + 8, b"\1"), "it is encrypted")
-    put("zip64-count", patched(whole, end + 8, b"\xff\xff\xff\xff"), "zip64")
-    put("zip64-size", patched(whole, third + 20, b"\xff" * 8), "zip64")
-    put("zip64-place", patched(whole, end + 16, b"\xff" * 4), "zip64")
+    put("zip64-count", patched(whole, end + 8, b"\xff\xff\xff\xff"), "without the place of its directory")
+    put("zip64-size", patched(whole, third + 20, b"\xff" * 8), "its zip64 record lacks a number")
+    put("zip64-place", patched(whole, end + 16, b"\xff" * 4), "without the place of its directory")
+    put("zip64-alone", b"PK\3\4PK\5\6" + bytes(4) + b"\xff" * 12 + bytes(2), "without the place of its directory")
+    make_zip64(put, to_zip64(whole))
     put("parts", patched(whole, end + 4, b"\1"), "one of several parts")
     put("entries", patched(whole, end + 8, b"\4\0\4\0"), "of 4 entries lies outside the archive")
     put("many", patched(whole, end + 8, b"\xff\x7f\xff\x7f"), "lies outside the archive")
@@ -201,6 +203,37 @@ def make_zips():
     put("no-storage", archive({"m/data.pkl": code}), "storage '0' is missing")
     put("short-storage", archive(entries | {"m/data/0": bytes(15)}), "storage '0' has 15 bytes, not 16")
     put("script", archive({"m/data.pkl": b"\x80\x02c__torch__\nNet\n)\x81."}), "asks for '__torch__.Net'")
+
+
+def make_zip64(put, whole):
+    end = whole.rindex(b"PK\6\6")
+    locator = whole.rindex(b"PK\6\7")
+    first = whole.index(b"PK\1\2")
+    extra = first + 46 + len("m/data.pkl")
+    huge = b"\xff" * 8
+
+    def change(name, place, raw, message):
+        put("zip64-" + name, patched(whole, place, raw), message)
+
+    change("locator", locator + 3, b"x", "without the place of its directory")
+    change("end", end + 3, b"x", "whose directory has no end")
+    change("end-outside", locator + 8, huge, "whose directory has no end")
+    change("end-late", locator + 8, struct.pack("<Q", end + 1), "whose directory has no end")
+    change("end-last", locator + 8, struct.pack("<Q", locator - 55), "whose directory has no end")
+    change("parts", locator + 16, b"\2", "one of several parts")
+    change("part", end + 16, b"\1", "one of several parts")
+    change("entries", end + 24, huge, "one of several parts")
+    change("many", end + 24, huge + huge, "of 18446744073709551615 entries lies outside the archive")
+    change("bytes", end + 40, huge, "lies outside the archive")
+    change("begin", end + 48, huge, "lies outside the archive")
+    change("field", extra, b"\2", "its zip64 record lacks a number")
+    change("short", extra + 2, b"\x10", "its zip64 record lacks a number")
+    change("long", extra + 2, b"\x19", "its extra fields run out of its record")
+    change("longer", extra + 2, b"\xff\xff", "its extra fields run out of its record")
+    change("sizes", extra + 4, huge, "but has 18446744073709551615")
+    change("extra-size", extra + 4, huge + huge, "its 18446744073709551615 bytes run out of the archive")
+    change("offset", extra + 20, huge, "it lies outside the archive")
+    change("offset-near", extra + 20, struct.pack("<q", -16), "it lies outside the archive")
 
 
 # ---- Flax ----
