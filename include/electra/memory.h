@@ -40,6 +40,8 @@ void elc_arena_free(struct elc_arena *arena); /* idempotent */
 /* Grows `*array` (of `*capacity` items of `item_size` bytes) to at least `needed` items,
  * doubling. ELC_ENOMEM leaves it as it was. `array` is the address of any object pointer. */
 int elc_grow(void *array, size_t *capacity, size_t needed, size_t item_size) ELC_MUST_CHECK;
+/* The same; items that were not there before are zeroed. */
+int elc_grow_zeroed(void *array, size_t *capacity, size_t needed, size_t item_size) ELC_MUST_CHECK;
 
 /* calloc(count, size) aligned to a 64-byte cache line; release with free(). */
 void *elc_calloc_aligned(size_t count, size_t size) ELC_MUST_CHECK; /* NULL: ENOMEM set */

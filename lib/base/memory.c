@@ -29,6 +29,17 @@ int elc_grow(void *array, size_t *capacity, size_t needed, size_t item_size) {
     return 0;
 }
 
+int elc_grow_zeroed(void *array, size_t *capacity, size_t needed, size_t item_size) {
+    const size_t before = *capacity;
+    int err = elc_grow(array, capacity, needed, item_size);
+    if (err || *capacity == before)
+        return err;
+    unsigned char *bytes;
+    memcpy(&bytes, array, sizeof bytes);
+    memset(bytes + before * item_size, 0, (*capacity - before) * item_size);
+    return 0;
+}
+
 int elc_buffer_reserve(struct elc_buffer *buffer, size_t extra) {
     if (extra > SIZE_MAX - buffer->len)
         return elc_fail_memory(0);

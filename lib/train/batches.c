@@ -1,23 +1,18 @@
 #include "batches.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The micro-batch that takes the next text of n tokens. */
 static int open_part(struct elc_global_batch *batch, size_t n, struct elc_pretrain_batch **part) {
     if (batch->n_parts > 0) {
         *part = &batch->parts[batch->n_parts - 1];
-        size_t present = (*part)->texts.n_tokens;
-        if (present == 0 || present + n <= ELC_MICRO_TOKENS)
+        if (elc_micro_fits(&(*part)->texts, n))
             return 0;
     }
-    if (batch->n_parts == batch->parts_capacity) {
-        size_t before = batch->parts_capacity;
-        int err = elc_grow(&batch->parts, &batch->parts_capacity, before + 1, sizeof **part);
-        if (err)
-            return err;
-        memset(batch->parts + before, 0, (batch->parts_capacity - before) * sizeof **part);
-    }
+    int err =
+        elc_grow_zeroed(&batch->parts, &batch->parts_capacity, batch->n_parts + 1, sizeof **part);
+    if (err)
+        return err;
     *part = &batch->parts[batch->n_parts++];
     elc_pretrain_batch_clear(*part);
     return 0;

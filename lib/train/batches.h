@@ -9,6 +9,10 @@
 /* Tokens after which a micro-batch is closed: large enough for long matrix products, small enough
  * that the activations of one fit in modest memory. Part of what makes a run reproducible. */
 enum { ELC_MICRO_TOKENS = 2048 };
+/* Do n more tokens go into a micro-batch of these texts? A text that is longer has its own. */
+static inline bool elc_micro_fits(const struct elc_batch *texts, size_t n) {
+    return texts->n_tokens == 0 || texts->n_tokens + n <= ELC_MICRO_TOKENS;
+}
 
 struct elc_global_batch {
     struct elc_pretrain_batch *parts;

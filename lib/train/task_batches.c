@@ -1,7 +1,6 @@
 #include "task_batches.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "batches.h"
 
@@ -9,16 +8,13 @@
 static int open_part(struct elc_task_batches *batches, size_t n, struct elc_task_batch **part) {
     if (batches->n_parts > 0) {
         *part = &batches->parts[batches->n_parts - 1];
-        if ((*part)->texts.n_tokens + n <= ELC_MICRO_TOKENS)
+        if (elc_micro_fits(&(*part)->texts, n))
             return 0;
     }
-    if (batches->n_parts == batches->parts_capacity) {
-        size_t before = batches->parts_capacity;
-        int err = elc_grow(&batches->parts, &batches->parts_capacity, before + 1, sizeof **part);
-        if (err)
-            return err;
-        memset(batches->parts + before, 0, (batches->parts_capacity - before) * sizeof **part);
-    }
+    int err = elc_grow_zeroed(&batches->parts, &batches->parts_capacity, batches->n_parts + 1,
+                              sizeof **part);
+    if (err)
+        return err;
     *part = &batches->parts[batches->n_parts++];
     elc_task_batch_clear(*part);
     return 0;
