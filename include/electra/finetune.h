@@ -23,6 +23,7 @@
 
 #include "electra/batch.h"
 #include "electra/config.h"
+#include "electra/memory.h"
 #include "electra/parallel.h"
 #include "electra/params.h"
 
@@ -50,6 +51,12 @@ struct elc_target {
     uint32_t start, end;    /* QA: first and last token of the answer; 0, 0: none in this text */
     bool impossible;        /* QA: the question has no answer at all (google's head) */
 };
+
+/* The first token of each word, as uint32_t, from words [n], the number of each token's word
+ * (UINT32_MAX: of none). *n_words, the last one's number + 1, is larger where words have no token:
+ * they are nothing but characters that the tokenizer drops. What does not ascend is passed over. */
+int elc_first_tokens(struct elc_buffer *firsts, size_t *n_words, const uint32_t *words,
+                     size_t n) ELC_MUST_CHECK;
 
 /* Some labelled texts of a global batch. A zeroed struct is empty. */
 struct elc_task_batch {

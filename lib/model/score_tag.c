@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "electra/entities.h"
+#include "electra/finetune.h"
 #include "score.h"
 
 /* ---- words ---- */
@@ -21,23 +22,16 @@ static int read(struct elc_score_text *text, const struct elc_score_limits *limi
     (void)limits;
     if (!text->words)
         return elc_fail(ELC_EFORMAT, "key 'words', the number of each token's word, is missing");
-    const size_t most = max_words(text);
-    uint32_t next = 0;
-    text->row_buffer.len = 0;
-    for (uint32_t i = 0; i < text->n; i++) {
-        if (text->words[i] == UINT32_MAX || text->words[i] < next)
-            continue;
-        if (text->words[i] >= most)
-            return elc_fail(ELC_EFORMAT,
-                            "key 'words' of token %u is %u, but the text has at most %zu words", i,
-                            text->words[i], most);
-        int err = elc_buffer_append(&text->row_buffer, &i, sizeof i);
-        if (err)
-            return err;
-        next = text->words[i] + 1;
-    }
+    size_t n_words = 0;
+    int err = elc_first_tokens(&text->row_buffer, &n_words, text->words, text->n);
+    if (err)
+        return err;
     text->rows = (const uint32_t *)(const void *)text->row_buffer.data;
     text->n_rows = text->row_buffer.len / sizeof *text->rows;
+    if (n_words > max_words(text))
+        return elc_fail(ELC_EFORMAT,
+                        "key 'words' of token %u is %zu, but the text has at most %zu words",
+                        text->rows[text->n_rows - 1], n_words - 1, max_words(text));
     return 0;
 }
 

@@ -3,7 +3,21 @@
 #include <string.h>
 
 #include "electra/finetune.h"
-#include "electra/memory.h"
+
+int elc_first_tokens(struct elc_buffer *firsts, size_t *n_words, const uint32_t *words, size_t n) {
+    uint32_t next = 0;
+    firsts->len = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (words[i] == UINT32_MAX || words[i] < next)
+            continue;
+        int err = elc_buffer_append(firsts, &i, sizeof i);
+        if (err)
+            return err;
+        next = words[i] + 1;
+    }
+    *n_words = next;
+    return 0;
+}
 
 void elc_task_batch_clear(struct elc_task_batch *batch) {
     elc_batch_clear(&batch->texts);

@@ -208,8 +208,6 @@ static int read_values(struct elc_labelled *labelled, const struct elc_field *la
     return err ? err : got;
 }
 
-/* The first token of each word, and how many words there are: words without a token (nothing but
- * characters that the tokenizer drops) and words cut off have none. */
 static int read_words(struct elc_labelled *labelled, const struct elc_record *record,
                       size_t *n_words) {
     int got = elc_record_numbers(record, "words", 4, labelled->n, &labelled->numbers);
@@ -218,18 +216,7 @@ static int read_words(struct elc_labelled *labelled, const struct elc_record *re
                    : elc_fail(ELC_EFORMAT, "key 'words', the number of each token's word, is "
                                            "missing (electra-tokenize --words)");
     const uint32_t *words = (const uint32_t *)(const void *)labelled->numbers.data;
-    uint32_t next = 0;
-    labelled->words.len = 0;
-    for (uint32_t i = 0; i < labelled->n; i++) {
-        if (words[i] == UINT32_MAX || words[i] < next)
-            continue;
-        int err = elc_buffer_append(&labelled->words, &i, sizeof i);
-        if (err)
-            return err;
-        next = words[i] + 1;
-    }
-    *n_words = next;
-    return 0;
+    return elc_first_tokens(&labelled->words, n_words, words, labelled->n);
 }
 
 /* Are the labels behind the first n all "O"? */

@@ -185,12 +185,30 @@ static void targets_that_do_not_exist(void **state) {
     elc_task_batch_free(&batch);
 }
 
+static void first_tokens_of_words(void **state) {
+    (void)state;
+    /* [CLS], word 0 in two tokens, no token of word 1, word 2, [SEP], a number that goes back */
+    static const uint32_t words[] = {UINT32_MAX, 0, 0, 2, UINT32_MAX, 1, 3};
+    static const uint32_t expected[] = {1, 3, 6};
+    struct elc_buffer firsts = {0};
+    size_t n_words;
+    check(elc_first_tokens(&firsts, &n_words, words, 7));
+    assert_int_equal(firsts.len, sizeof expected);
+    assert_memory_equal(firsts.data, expected, sizeof expected);
+    assert_int_equal(n_words, 4);
+    check(elc_first_tokens(&firsts, &n_words, words, 1));
+    assert_int_equal(firsts.len, 0);
+    assert_int_equal(n_words, 0);
+    elc_buffer_free(&firsts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_transformers),
         cmocka_unit_test(by_three_threads),
         cmocka_unit_test(first_tokens_alone),
         cmocka_unit_test(targets_that_do_not_exist),
+        cmocka_unit_test(first_tokens_of_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
