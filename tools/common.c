@@ -444,9 +444,12 @@ static void print_summary(struct tool *tool) {
     double wall = tool_seconds() - tool->started;
     double cpu = (double)usage.ru_utime.tv_sec + 1e-6 * (double)usage.ru_utime.tv_usec +
                  (double)usage.ru_stime.tv_sec + 1e-6 * (double)usage.ru_stime.tv_usec;
-    tool_note(tool, "%llu records, %llu tokens, %.3f s, %.2f CPUs, %.1f MB",
-              (unsigned long long)tool->records, (unsigned long long)tool->tokens, wall,
-              wall > 0 ? cpu / wall : 0.0, (double)usage.ru_maxrss / 1024);
+    char tokens[40] = ""; /* programs that do not look into records have none to tell */
+    if (tool->tokens)
+        snprintf(tokens, sizeof tokens, " %llu tokens,", (unsigned long long)tool->tokens);
+    tool_note(tool, "%llu records,%s %.3f s, %.2f CPUs, %.1f MB",
+              (unsigned long long)tool->records, tokens, wall, wall > 0 ? cpu / wall : 0.0,
+              (double)usage.ru_maxrss / 1024);
 }
 
 struct elc_profile *tool_profiles(struct tool *tool) {
