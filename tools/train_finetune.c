@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "electra/finetune_run.h"
+#include "electra/trials.h"
 
 struct finetune_options {
     const char *init, *config, *vocab, *head;
     struct option_list set;
+    uint64_t trials; /* 0: a single run */
     bool multi_label, double_order;
 };
 
@@ -41,6 +42,18 @@ static void apply_options(struct train *train, const struct option_list *set,
             (n + job->config.train_batch_size - 1) / job->config.train_batch_size;
 }
 
+static int run_trials(struct train *train, uint64_t n, struct elc_finetune_job *job) {
+    struct elc_trials trials;
+    const char *metric = train->metric;
+    int result = elc_trials_run(&trials, n, &train->run, job, &train->work);
+    if (result == ELC_RUN_DONE)
+        tool_warn(&train->tool,
+                  "%s of %llu trials: mean %.4g, deviation %.2g, best %.4g (trial-%llu)", metric,
+                  (unsigned long long)trials.n, trials.mean, trials.deviation, trials.best_value,
+                  (unsigned long long)trials.best);
+    return result;
+}
+
 static int run(struct train *train, const struct finetune_options *options,
                struct elc_finetune_job *job) {
     int err = elc_finetune_job_open(job, options->init, options->config, options->vocab);
@@ -53,7 +66,8 @@ static int run(struct train *train, const struct finetune_options *options,
     if (err)
         return err;
     apply_options(train, &options->set, job);
-    err = elc_finetune_run(&train->run, job, &train->work);
+    err = options->trials > 0 ? run_trials(train, options->trials, job)
+                              : elc_finetune_run(&train->run, job, &train->work);
     train->tool.rejected += job->n_passed_over;
     return err;
 }
@@ -96,6 +110,8 @@ static int check_options(struct train *train, const struct finetune_options *opt
     if (options->init && (options->vocab || train_given(train, "config")))
         return tool_usage(&train->tool, "--init has its own configuration and vocabulary: leave "
                                         "--config and --vocab out");
+    if (options->trials > 0 && !train->valid)
+        return tool_usage(&train->tool, "--trials needs --valid STREAM");
     return TOOL_DONE;
 }
 
@@ -104,15 +120,17 @@ int train_finetune(int argc, char **argv) {
     const bool classifies = strcmp(argv[0], "classify") == 0;
     const bool pairs = classifies || strcmp(argv[0], "regress") == 0;
     const struct tool_option last = {0};
-    struct tool_option own[8] = {
+    struct tool_option own[9] = {
         {0, "init", OPTION_TEXT, &options.init, "MODEL",
          "start from this model, or one of electra-train's directories"},
         {0, "config", OPTION_TEXT, &options.config, "NAME|FILE",
          "without --init: nano, small, base, large, or a flat JSON file [small]"},
         {0, "vocab", OPTION_TEXT, &options.vocab, "FILE", "without --init: the vocabulary"},
         {0, "set", OPTION_LIST, &options.set, "KEY=VALUE", "override one key of the configuration"},
+        {0, "trials", OPTION_COUNT, &options.trials, "N",
+         "train N times, with the seeds S, S + 1 …, and publish the best", 1, 1000},
     };
-    size_t n = 4;
+    size_t n = 5;
     if (strcmp(argv[0], "qa") != 0)
         own[n++] = (struct tool_option){0,
                                         "head",

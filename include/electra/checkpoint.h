@@ -55,6 +55,9 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
 /* Points DIR/latest at checkpoint-`newest`, the links to the networks into checkpoint-`shown`. */
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
                            uint64_t newest, uint64_t shown) ELC_MUST_CHECK;
+/* Points DIR/model at `target`, a model's directory as seen from DIR, and DIR/config.json … into
+ * DIR/model. */
+int elc_checkpoint_publish_model(const char *directory, const char *target) ELC_MUST_CHECK;
 /* Leaves checkpoint-`newest`, those before it until there are `keep`, and `best` (UINT64_MAX:
  * none). Removes all others: older ones, newer ones (damaged, else a run would have gone on from
  * them), and what a killed run left under temporary names. */

@@ -36,6 +36,8 @@ int elc_examples_open(struct elc_examples **examples, char *const *paths, size_t
                       enum elc_examples_order order, uint64_t seed, bool force) ELC_MUST_CHECK;
 /* ELC_LIVE: from now on waiting for input ends with ELC_ESTOPPED once this flag is set. */
 void elc_examples_stop_when(struct elc_examples *examples, const volatile sig_atomic_t *stop);
+/* From now on epochs have the orders of another seed; not ELC_LIVE. */
+void elc_examples_reseed(struct elc_examples *examples, uint64_t seed);
 void elc_examples_close(struct elc_examples *examples);
 
 /* From now on, records that an earlier program rejected, which say so by a key `error`, are as if

@@ -272,11 +272,11 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
 }
 
 /* DIR/config.json and so on lead into DIR/model, and so always into one and the same model. */
-static int publish_files(const char *directory, const char *name) {
+static int publish_files(const char *directory) {
     int err = 0;
     for (size_t i = 0; !err && i < N_MODEL_FILES; i++) {
         char target[2 * NAME_BYTES], present[2 * NAME_BYTES];
-        (void)snprintf(target, sizeof target, "%s/%s", name, model_files[i]);
+        (void)snprintf(target, sizeof target, "model/%s", model_files[i]);
         char *path = elc_path_join(directory, model_files[i]);
         if (!path)
             return ELC_ENOMEM;
@@ -286,6 +286,13 @@ static int publish_files(const char *directory, const char *name) {
         free(path);
     }
     return err;
+}
+
+int elc_checkpoint_publish_model(const char *directory, const char *target) {
+    int err = replace_link(directory, "model", target);
+    if (!err)
+        err = publish_files(directory);
+    return err ? err : elc_fsync_directory(directory);
 }
 
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
@@ -299,9 +306,9 @@ int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *
         char target[2 * NAME_BYTES];
         (void)snprintf(target, sizeof target, PREFIX "%" PRIu64 "/%s", shown,
                        checkpoint->networks[i].name);
-        err = replace_link(directory, checkpoint->networks[i].name, target);
-        if (!err && strcmp(checkpoint->networks[i].name, "model") == 0)
-            err = publish_files(directory, "model");
+        err = strcmp(checkpoint->networks[i].name, "model") == 0
+                  ? elc_checkpoint_publish_model(directory, target)
+                  : replace_link(directory, checkpoint->networks[i].name, target);
     }
     return err ? err : elc_fsync_directory(directory);
 }

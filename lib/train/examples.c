@@ -355,6 +355,11 @@ void elc_examples_stop_when(struct elc_examples *examples, const volatile sig_at
         elc_reader_stop_when(examples->reader, stop);
 }
 
+void elc_examples_reseed(struct elc_examples *examples, uint64_t seed) {
+    examples->seed = seed;
+    examples->has_permutation = false;
+}
+
 void elc_examples_close(struct elc_examples *examples) {
     if (!examples)
         return;

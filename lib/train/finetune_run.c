@@ -8,6 +8,7 @@
 
 #include "electra/directory.h"
 #include "electra/flops.h"
+#include "electra/trials.h"
 #include "finetune_inside.h"
 #include "run.h"
 
@@ -351,6 +352,7 @@ static int learn_labels(struct finetuning *f, const struct elc_run_options *opti
 int elc_finetune_run(const struct elc_run_options *options, struct elc_finetune_job *job,
                      struct elc_run_work *work) {
     struct finetuning f = {.job = job, .header = elc_examples_header(options->train)};
+    job->n_passed_over = 0;
     if (options->valid)
         f.valid_header = elc_examples_header(options->valid);
     const struct elc_task task = {
@@ -365,7 +367,9 @@ int elc_finetune_run(const struct elc_run_options *options, struct elc_finetune_
         .save = save,
         .restore = restore,
     };
-    int result = learn_labels(&f, options);
+    int result = elc_trials_check_none(options->directory);
+    if (!result)
+        result = learn_labels(&f, options);
     if (!result)
         result = elc_run(options, &task, work);
     close_finetuning(&f);

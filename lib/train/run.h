@@ -30,7 +30,7 @@ struct elc_batch_counts {
 struct elc_task {
     void *self;
     /* The names of what validation reports, without their "valid_": what --metric may say. The last
-     * one is NULL. Those with "loss" in them are better when low. */
+     * one is NULL. */
     const char *const *metrics;
 
     /* Once, before everything else: makes the networks and describes them in run->checkpoint.
@@ -108,6 +108,8 @@ int elc_run_begin(struct elc_run *run) ELC_MUST_CHECK;
 int elc_run_mark_done(struct elc_run *run) ELC_MUST_CHECK;
 
 /* validate.c */
+/* Is a metric of validation better when it is low? Losses are, and the squared error. */
+bool elc_metric_is_low(const char *name);
 /* ELC_EINVAL for a --metric that validation does not report. */
 int elc_run_check_metric(const struct elc_run *run) ELC_MUST_CHECK;
 int elc_run_validate(struct elc_run *run) ELC_MUST_CHECK;

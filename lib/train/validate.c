@@ -5,11 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-/* Does a metric's value beat the best so far? Losses are better when low. */
+bool elc_metric_is_low(const char *name) {
+    return strstr(name, "loss") || strcmp(name, "mse") == 0;
+}
+
+/* Does a metric's value beat the best so far? */
 static bool is_better(const struct elc_run *run, double value) {
     if (!isfinite(value) || !run->has_best)
         return isfinite(value);
-    return strstr(run->options->metric, "loss") ? value < run->best_value : value > run->best_value;
+    return elc_metric_is_low(run->options->metric) ? value < run->best_value
+                                                   : value > run->best_value;
 }
 
 int elc_run_check_metric(const struct elc_run *run) {

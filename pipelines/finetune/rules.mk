@@ -9,6 +9,7 @@
 # write texts with labels; LAYOUT how electra-tokenize reads them. What is made lies in $(WORK):
 #
 #   model/        the best checkpoint, for electra-score and for transformers
+#                 with TRIALS=5 that of the best of five seeds; their mean is in its metrics.jsonl
 #   scores.tsv    the results for the texts of VALID
 #   metrics.tsv   what they are worth
 #
@@ -28,6 +29,7 @@ VOCAB_SIZE  ?= 8000
 LENGTH      ?= 128
 BUDGET      ?= --epochs 3
 SEED        ?= 1
+TRIALS      ?= 1
 THREADS     ?= 0
 TRAIN_FLAGS ?=
 SCORE_FLAGS ?=
@@ -64,7 +66,7 @@ $(W)/valid.els: $(if $(INIT),,$(VOCAB))
 
 $(W)/model/done: $(W)/train.els $(W)/valid.els
 	$(E)train $(TASK) $(START_OF) $(BUDGET) -s $(SEED) -j $(THREADS) $(TRAIN_FLAGS) \
-		--keep-going --valid $(W)/valid.els --resume -o $(W)/model $< || [ $$? -eq 3 ]
+		$(if $(filter-out 1,$(TRIALS)),--trials $(TRIALS)) --keep-going --valid $(W)/valid.els --resume -o $(W)/model $< || [ $$? -eq 3 ]
 
 $(W)/scores.els: $(W)/valid.els $(W)/model/done
 	$(E)score -m $(W)/model -j $(THREADS) $(SCORE_FLAGS) --format stream -o $@ $<
