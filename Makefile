@@ -66,6 +66,7 @@ LIB_SRC  := $(sort $(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libelectra.a
 TOOL_SRC := $(sort $(wildcard tools/electra-*.c))
+SHARED_SRC := tools/common.c tools/options.c # what every program has
 TRAIN_SRC := $(sort $(wildcard tools/train_*.c)) # the commands of electra-train
 PROGRAMS := $(TOOL_SRC:tools/%.c=$(BUILD)/bin/%)
 MAN      := $(sort $(wildcard man/*.[157]))
@@ -89,7 +90,7 @@ $(BUILD)/%.o: %.c | $(BUILD)/probed
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/common.o $(LIB)
+$(BUILD)/bin/%: $(BUILD)/tools/%.o $(SHARED_SRC:%.c=$(BUILD)/%.o) $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
@@ -201,8 +202,8 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
--include $(LIB_OBJ:.o=.d) $(DOUBLE_OBJ:.o=.d) $(TOOL_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tools/common.d \
-	$(BUILD)/tools/tokenize_settings.d $(TRAIN_SRC:%.c=$(BUILD)/%.d)
+-include $(LIB_OBJ:.o=.d) $(DOUBLE_OBJ:.o=.d) $(TOOL_SRC:%.c=$(BUILD)/%.d) \
+	$(SHARED_SRC:%.c=$(BUILD)/%.d) $(TRAIN_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tools/tokenize_settings.d
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(GRADIENT_SRC:%.c=$(BUILD)/double/%.d)
 
 .PHONY: all units test check check-long asan ubsan tsan lint demo bench deps install uninstall clean \

@@ -57,6 +57,8 @@ struct tool_option {
     bool given;              /* set by tool_parse */
 };
 
+enum { TOOL_OPTIONS = 96 }; /* own and common ones, at the most */
+
 struct tool {
     const char *name;
     const char *synopsis;        /* what follows the name, for --help; lines separated by '\n' */
@@ -77,8 +79,8 @@ struct tool {
     uint64_t records, tokens, rejected;
     double started; /* seconds, monotonic */
 
-    /* private to common.c */
-    struct tool_option table[96]; /* own and common options */
+    /* private to common.c and options.c */
+    struct tool_option table[TOOL_OPTIONS]; /* own and common options */
     size_t n_table, n_own;
     bool profile;
     struct elc_profile *profiles;
