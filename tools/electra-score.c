@@ -1,6 +1,7 @@
 /* electra-score: a tokens stream and a model in, one result for each text out. */
 #include "common.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "electra/config.h"
@@ -38,6 +39,7 @@ static struct elc_score_options score_options(const struct tool *tool,
         .top_k = options->top_k,
         .n_best = options->n_best,
         .max_answer = options->max_answer,
+        .has_threshold = !isnan(options->null_threshold),
         .null_threshold = options->null_threshold,
         .always_answer = options->always_answer,
         .keep_going = tool->keep_going,
@@ -101,6 +103,7 @@ int main(int argc, char **argv) {
         .top_k = 1,
         .n_best = ELC_SCORE_N_BEST,
         .max_answer = ELC_SCORE_MAX_ANSWER,
+        .null_threshold = NAN, /* not given */
     };
     const char *hash = NULL;
     struct tool_option table[] = {
@@ -122,7 +125,8 @@ int main(int argc, char **argv) {
         {0, "max-answer", OPTION_COUNT, &options.max_answer, "N", "qa: tokens of an answer [30]", 1,
          65535, .shapes = true},
         {0, "null-threshold", OPTION_REAL, &options.null_threshold, "X",
-         "qa: above these odds there is no answer [0]", -1e6, 1e6, .shapes = true},
+         "qa: above these odds there is no answer [0; -2.75 of google's head]", -1e6, 1e6,
+         .shapes = true},
         {0, "always-answer", OPTION_FLAG, &options.always_answer, NULL,
          "qa: give the best answer in any case", .shapes = true},
         {0, "pool", OPTION_CHOICE, &options.pool, "NAME",

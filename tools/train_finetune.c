@@ -127,18 +127,12 @@ int train_finetune(int argc, char **argv) {
          "without --init: nano, small, base, large, or a flat JSON file [small]"},
         {0, "vocab", OPTION_TEXT, &options.vocab, "FILE", "without --init: the vocabulary"},
         {0, "set", OPTION_LIST, &options.set, "KEY=VALUE", "override one key of the configuration"},
+        {0, "head", OPTION_CHOICE, &options.head, "NAME",
+         "hf: transformers'; google: google-research/electra's [hf]", .choices = "hf|google"},
         {0, "trials", OPTION_COUNT, &options.trials, "N",
          "train N times, with the seeds S, S + 1 …, and publish the best", 1, 1000},
     };
-    size_t n = 5;
-    if (strcmp(argv[0], "qa") != 0)
-        own[n++] = (struct tool_option){0,
-                                        "head",
-                                        OPTION_CHOICE,
-                                        &options.head,
-                                        "NAME",
-                                        "hf: transformers'; google: google-research/electra's [hf]",
-                                        .choices = "hf|google"};
+    size_t n = 6;
     if (classifies)
         own[n++] = (struct tool_option){0,           "multi-label",
                                         OPTION_FLAG, &options.multi_label,

@@ -5,7 +5,12 @@
  * In each window the 20 best starts meet the 20 best ends; a pair counts if both are tokens of the
  * context, the start has its most context in this window, and the end lies at most so many tokens
  * behind it. A pair's score is the sum of its two logits; that of no answer is the least sum at
- * [CLS] of any window. The n best of a text share a softmax.
+ * [CLS] of any window. The n best of a text, and no answer, share a softmax.
+ *
+ * google-research/electra's head (finetune/qa/qa_metrics.py) finds ends for each start by itself:
+ * a beam. A pair's score is then log P(start) + log P(end | start), and the n best share a softmax
+ * by themselves: whether there is no answer is asked apart, and the least of the windows' logits
+ * decides.
  */
 #ifndef ELECTRA_ANSWERS_H
 #define ELECTRA_ANSWERS_H
@@ -24,15 +29,31 @@ extern "C" {
 
 enum { ELC_ANSWER_BEAM = 20 }; /* starts and ends looked at */
 
+/* The places of the largest of n logits, `stride` apart, the best first, the earlier of equals;
+ * returns how many. */
+size_t elc_answer_best(uint32_t places[ELC_ANSWER_BEAM], const elc_float *logits, size_t stride,
+                       size_t n);
+
 struct elc_answer {
     uint64_t start, end; /* bytes of the context */
-    double logit;        /* sum of the two */
-    double p;            /* among the n best, and no answer where that is possible */
+    double logit;        /* sum of the two, or of the beam's logarithms */
+    double p;            /* among the n best, and no answer where logits make that possible */
+};
+
+/* The likeliest starts of a window, and for each the likeliest ends if it is the start. */
+struct elc_answer_beam {
+    size_t n; /* starts, and ends of each: ELC_ANSWER_BEAM, or as many as there are */
+    uint32_t starts[ELC_ANSWER_BEAM]; /* tokens, the likeliest first, the earlier of equals */
+    double start_log_p[ELC_ANSWER_BEAM];
+    uint32_t ends[ELC_ANSWER_BEAM][ELC_ANSWER_BEAM]; /* of start i: ends[i][0 … n-1] */
+    double end_log_p[ELC_ANSWER_BEAM][ELC_ANSWER_BEAM];
+    double impossible; /* the logit of: there is no answer */
 };
 
 /* One window, as the network saw it. */
 struct elc_answer_window {
-    const elc_float *logits; /* [n, 2] start and end of each token */
+    const elc_float *logits;            /* [n, 2] start and end of each token, or */
+    const struct elc_answer_beam *beam; /* NULL: logits; the windows of a text have the same */
     size_t n;
     const uint8_t *types;    /* [n] 1: the context */
     const uint32_t *offsets; /* [2n] bytes of each token in the window's context */
@@ -45,6 +66,7 @@ struct elc_answers {
     struct elc_buffer list; /* struct elc_answer, the best first */
     double null_logit;      /* of no answer */
     double null_p;
+    bool joint;                /* the windows had beams */
     struct elc_buffer context; /* bytes, of all windows */
     size_t n_best, max_tokens; /* set by the caller: of answers kept; in an answer */
 };
@@ -64,8 +86,13 @@ static inline size_t elc_answers_count(const struct elc_answers *answers) {
 static inline struct elc_answer *elc_answers_list(const struct elc_answers *answers) {
     return (struct elc_answer *)(void *)answers->list.data;
 }
-/* How much better no answer is than the best: it is given above a threshold. */
+/* How much better no answer is than the best, or with beams its logit: none is given above a
+ * threshold. */
 double elc_answers_null_odds(const struct elc_answers *answers);
+/* The references' threshold: 0, or with beams google-research/electra's qa_na_threshold. */
+static inline double elc_answers_threshold(bool joint) {
+    return joint ? -2.75 : 0;
+}
 void elc_answers_free(struct elc_answers *answers); /* idempotent */
 
 #ifdef __cplusplus

@@ -9,7 +9,9 @@
  *     ELC_TASK_REGRESS    mean of n squared errors
  *     ELC_TASK_TAG        cross-entropy of the word's label among n
  *     ELC_TASK_QA         mean of the cross-entropies of first and last token of the answer, each
- *                         among the tokens of its text
+ *                         among the tokens of its text; ELC_GOOGLE_ANSWERER: among those of type 1
+ *                         and [CLS], the last one's given the first, plus answerable_weight times
+ *                         the binary cross-entropy of whether there is no answer
  *
  * As in pre-training a global batch may be cut into micro-batches: sums and gradients add up, and
  * dropout is named by the place of a text in the global batch. Same cut, same bits, for any team.
@@ -21,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "electra/answers.h"
 #include "electra/batch.h"
 #include "electra/config.h"
 #include "electra/memory.h"
@@ -67,7 +70,8 @@ struct elc_task_batch {
     uint32_t *classes; /* [n_items] CLASSIFY, TAG */
     float *values;     /* [n_items, n] REGRESS, SET */
     uint32_t *spans;   /* [n_items][2] QA: start and end in the text */
-    size_t row_capacity, class_capacity, value_capacity, span_capacity;
+    bool *impossible;  /* [n_items] QA */
+    size_t row_capacity, class_capacity, value_capacity, span_capacity, impossible_capacity;
 };
 void elc_task_batch_clear(struct elc_task_batch *batch);
 /* Appends one text. `n` is the number of the head's outputs. `place`: of the text in the global
@@ -87,6 +91,7 @@ struct elc_finetune_setup {
     elc_float *values, *gradients;   /* blocks with its layout; no gradients: evaluation alone */
     uint64_t seed;                   /* names dropout */
     struct elc_pool *pool;           /* NULL: the calling thread alone */
+    double answerable_weight;        /* ELC_GOOGLE_ANSWERER: of that part of its loss */
 };
 
 /* Holds the activations of a micro-batch between its passes; grows to the largest one. */
@@ -112,8 +117,12 @@ int elc_finetune_step(struct elc_finetune_sums *sums, struct elc_finetune *finet
 /* Forward alone, without dropout. */
 int elc_finetune_evaluate(struct elc_finetune_sums *sums, struct elc_finetune *finetune,
                           const struct elc_task_batch *batch) ELC_MUST_CHECK;
-/* The head's outputs of the last of those [n_rows, n], valid until the next. */
+/* The head's outputs of the last of those [n_rows, n], valid until the next; NULL for
+ * ELC_GOOGLE_ANSWERER, which has beams instead. */
 const elc_float *elc_finetune_logits(const struct elc_finetune *finetune);
+/* (*beams)[n_texts] of the last of those, valid until the next; NULL for other heads. */
+int elc_finetune_beams(const struct elc_answer_beam **beams,
+                       struct elc_finetune *finetune) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -25,7 +25,8 @@ struct elc_finetune_config {
     double max_grad_norm;                        /* 1.0 */
     /* The gradient of a step is that of the sum of its items' losses, so that max_grad_norm cuts
      * nearly every one; else of their mean. (Reported are means in any case.) */
-    bool sum_loss; /* true */
+    bool sum_loss;            /* true */
+    double answerable_weight; /* 0.5: of google's head for questions, in its loss */
 };
 /* The defaults for a network, trained before or not. */
 void elc_finetune_config_default(struct elc_finetune_config *config,

@@ -109,6 +109,7 @@ struct elc_weight_gradient {
     elc_float *d_bias;   /* [n_out], or NULL */
     const elc_float *d_y, *x;
     size_t ld_d_y, ld_x, n_rows, n_out, n_in;
+    size_t ld_d_weight; /* 0: n_in */
 };
 size_t elc_weight_gradient_tiles(const struct elc_weight_gradient *g);
 void elc_weight_gradient_tile(const struct elc_weight_gradient *g, size_t tile);

@@ -49,7 +49,8 @@ struct elc_score_options {
     size_t top_k;          /* fill: candidates for each position; 1 for other tasks */
     size_t n_best;         /* qa: answers that are kept; ELC_SCORE_N_BEST */
     size_t max_answer;     /* qa: tokens of an answer; ELC_SCORE_MAX_ANSWER */
-    double null_threshold; /* qa: above these odds there is no answer, 0 */
+    bool has_threshold;    /* qa: else null_threshold is the head's (elc_answers_threshold) */
+    double null_threshold; /* qa: above these odds there is no answer */
     bool always_answer;    /* qa: there always is one */
     bool keep_going;       /* a rejected record gets a row that says so; else it ends the run */
     int n_threads;

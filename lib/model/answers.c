@@ -8,6 +8,7 @@ void elc_answers_begin(struct elc_answers *answers) {
     answers->list.len = answers->context.len = 0;
     answers->null_logit = INFINITY;
     answers->null_p = 0;
+    answers->joint = false;
 }
 
 void elc_answers_free(struct elc_answers *answers) {
@@ -29,19 +30,19 @@ int elc_answers_context(struct elc_answers *answers, const char *text, size_t le
     return err || known >= len ? err : elc_buffer_append(context, text + known, len - known);
 }
 
-/* The tokens with the largest logits, the best first, the earlier of equals; returns how many. */
-static size_t best_tokens(size_t tokens[ELC_ANSWER_BEAM], const elc_float *logits, size_t n) {
+size_t elc_answer_best(uint32_t places[ELC_ANSWER_BEAM], const elc_float *logits, size_t stride,
+                       size_t n) {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         size_t place = count;
-        while (place > 0 && logits[2 * i] > logits[2 * tokens[place - 1]])
+        while (place > 0 && logits[stride * i] > logits[stride * places[place - 1]])
             place--;
         if (place == ELC_ANSWER_BEAM)
             continue;
         if (count < ELC_ANSWER_BEAM)
             count++;
-        memmove(tokens + place + 1, tokens + place, (count - place - 1) * sizeof *tokens);
-        tokens[place] = i;
+        memmove(places + place + 1, places + place, (count - place - 1) * sizeof *places);
+        places[place] = (uint32_t)i;
     }
     return count;
 }
@@ -83,46 +84,84 @@ static bool is_answer(const struct elc_answer_window *window, size_t first, size
            (!window->best || window->best[first]);
 }
 
-int elc_answers_add(struct elc_answers *answers, const struct elc_answer_window *window) {
-    size_t starts[ELC_ANSWER_BEAM], ends[ELC_ANSWER_BEAM];
+/* A pair of a start and an end, if it is an answer at all. */
+static int add_pair(struct elc_answers *answers, const struct elc_answer_window *window,
+                    uint32_t start, uint32_t end, double logit) {
+    if (!is_answer(window, start, end, answers->max_tokens))
+        return 0;
+    const struct elc_answer answer = {
+        .start = window->context_start + window->offsets[2 * start],
+        .end = window->context_start + window->offsets[2 * end + 1],
+        .logit = logit,
+    };
+    return insert(answers, &answer);
+}
+
+static int not_finite(void) {
+    return elc_fail(ELC_ENUMERIC, "the model's output is not finite");
+}
+
+/* Starts and ends that know nothing of each other. */
+static int add_logits(struct elc_answers *answers, const struct elc_answer_window *window) {
+    const elc_float *logits = window->logits;
+    uint32_t starts[ELC_ANSWER_BEAM], ends[ELC_ANSWER_BEAM];
     for (size_t i = 0; i < 2 * window->n; i++)
-        if (!isfinite(window->logits[i]))
-            return elc_fail(ELC_ENUMERIC, "the model's output is not finite");
-    const size_t n_starts = best_tokens(starts, window->logits, window->n);
-    const size_t n_ends = best_tokens(ends, window->logits + 1, window->n);
-    answers->null_logit =
-        fmin(answers->null_logit, (double)window->logits[0] + (double)window->logits[1]);
+        if (!isfinite(logits[i]))
+            return not_finite();
+    const size_t n_starts = elc_answer_best(starts, logits, 2, window->n);
+    const size_t n_ends = elc_answer_best(ends, logits + 1, 2, window->n);
+    answers->null_logit = fmin(answers->null_logit, (double)logits[0] + (double)logits[1]);
     int err = 0;
     for (size_t i = 0; !err && i < n_starts * n_ends; i++) {
-        const size_t start = starts[i / n_ends], end = ends[i % n_ends];
-        if (!is_answer(window, start, end, answers->max_tokens))
-            continue;
-        const struct elc_answer answer = {
-            .start = window->context_start + window->offsets[2 * start],
-            .end = window->context_start + window->offsets[2 * end + 1],
-            .logit = (double)window->logits[2 * start] + (double)window->logits[2 * end + 1],
-        };
-        err = insert(answers, &answer);
+        const uint32_t start = starts[i / n_ends], end = ends[i % n_ends];
+        err = add_pair(answers, window, start, end,
+                       (double)logits[2 * start] + (double)logits[2 * end + 1]);
     }
     return err;
+}
+
+static int add_beam(struct elc_answers *answers, const struct elc_answer_window *window) {
+    const struct elc_answer_beam *beam = window->beam;
+    if (!isfinite(beam->impossible))
+        return not_finite();
+    answers->joint = true;
+    answers->null_logit = fmin(answers->null_logit, beam->impossible);
+    int err = 0;
+    for (size_t i = 0; !err && i < beam->n; i++)
+        for (size_t j = 0; !err && j < beam->n; j++) {
+            const double log_p = beam->start_log_p[i] + beam->end_log_p[i][j];
+            err = isfinite(log_p)
+                      ? add_pair(answers, window, beam->starts[i], beam->ends[i][j], log_p)
+                      : not_finite();
+        }
+    return err;
+}
+
+int elc_answers_add(struct elc_answers *answers, const struct elc_answer_window *window) {
+    return window->beam ? add_beam(answers, window) : add_logits(answers, window);
 }
 
 void elc_answers_finish(struct elc_answers *answers, bool null) {
     struct elc_answer *list = elc_answers_list(answers);
     const size_t n = elc_answers_count(answers);
-    double max = null ? answers->null_logit : -INFINITY, sum = 0;
+    const bool shares =
+        null && !answers->joint; /* no answer is one of those that share a softmax */
+    double max = shares ? answers->null_logit : -INFINITY, sum = 0;
     for (size_t i = 0; i < n; i++)
         max = fmax(max, list[i].logit);
     for (size_t i = 0; i < n; i++)
         sum += list[i].p = exp(list[i].logit - max);
-    answers->null_p = null ? exp(answers->null_logit - max) : 0;
+    answers->null_p = shares ? exp(answers->null_logit - max) : 0;
     sum += answers->null_p;
     for (size_t i = 0; i < n; i++)
         list[i].p /= sum;
-    answers->null_p = null ? answers->null_p / sum : 0;
+    if (shares)
+        answers->null_p /= sum;
+    else if (null)
+        answers->null_p = 1 / (1 + exp(-answers->null_logit));
 }
 
 double elc_answers_null_odds(const struct elc_answers *answers) {
-    return answers->null_logit -
-           (elc_answers_count(answers) > 0 ? elc_answers_list(answers)[0].logit : 0);
+    const bool against = !answers->joint && elc_answers_count(answers) > 0;
+    return answers->null_logit - (against ? elc_answers_list(answers)[0].logit : 0);
 }

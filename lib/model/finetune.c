@@ -7,13 +7,16 @@
 #include "electra/encoder.h"
 #include "electra/memory.h"
 #include "head.h"
+#include "joint.h"
 
 struct elc_finetune {
     struct elc_finetune_setup setup;
     struct elc_weights weights, gradients;
+    bool is_joint; /* ELC_GOOGLE_ANSWERER: `joint` is in use, else `head` and `memory` */
     struct elc_row_head head;
-    struct elc_activations *activations;
     struct elc_head_memory memory;
+    struct elc_joint_memory joint;
+    struct elc_activations *activations;
 };
 
 /* ---- made and unmade ---- */
@@ -23,12 +26,13 @@ int elc_finetune_new(struct elc_finetune **finetune_out, const struct elc_finetu
     if (!finetune)
         return elc_fail_memory(sizeof *finetune);
     finetune->setup = *setup;
+    finetune->is_joint = setup->config->architecture == ELC_GOOGLE_ANSWERER;
     int err =
         elc_weights_of_block(&finetune->weights, setup->config, setup->table, setup->values, NULL);
     if (!err && setup->gradients)
         err = elc_weights_of_block(&finetune->gradients, setup->config, setup->table,
                                    setup->gradients, NULL);
-    if (!err)
+    if (!err && !finetune->is_joint)
         err = elc_row_head_of_weights(&finetune->head, &finetune->weights,
                                       setup->gradients ? &finetune->gradients : NULL);
     if (err) {
@@ -46,6 +50,7 @@ void elc_finetune_destroy(struct elc_finetune *finetune) {
     elc_weights_free(&finetune->gradients);
     elc_activations_free(finetune->activations);
     elc_head_memory_free(&finetune->memory);
+    elc_joint_memory_free(&finetune->joint);
     free(finetune);
 }
 
@@ -83,6 +88,11 @@ static void values_loss(const struct loss *loss) {
 }
 
 static void spans_loss(const struct loss *loss) {
+    if (loss->finetune->is_joint) {
+        loss->sums->loss = elc_joint_loss(&loss->finetune->joint, loss->batch->impossible,
+                                          loss->finetune->setup.answerable_weight, loss->weight);
+        return;
+    }
     const struct elc_head_memory *memory = &loss->finetune->memory;
     const struct elc_batch *texts = &loss->batch->texts;
     for (size_t i = 0; i < texts->n_sequences; i++) {
@@ -142,6 +152,18 @@ static int open_pass(struct elc_pass *pass, struct elc_finetune *finetune,
     return 0;
 }
 
+static int forward_head(struct elc_finetune *finetune, struct elc_pass *pass,
+                        const struct elc_task_batch *batch) {
+    return finetune->is_joint ? elc_joint_forward(&finetune->joint, pass, batch->spans)
+                              : elc_head_forward(&finetune->memory, &finetune->head, pass,
+                                                 batch->rows, batch->n_rows);
+}
+
+static int backward_head(struct elc_finetune *finetune, struct elc_pass *pass) {
+    return finetune->is_joint ? elc_joint_backward(&finetune->joint, pass)
+                              : elc_head_backward(&finetune->memory, &finetune->head, pass);
+}
+
 static int run(struct elc_finetune_sums *sums, struct elc_finetune *finetune,
                const struct elc_task_batch *batch, const uint64_t *step, double weight) {
     struct elc_pass pass;
@@ -152,8 +174,7 @@ static int run(struct elc_finetune_sums *sums, struct elc_finetune *finetune,
     if (!err)
         err = elc_encoder_pass(&pass);
     if (!err)
-        err =
-            elc_head_forward(&finetune->memory, &finetune->head, &pass, batch->rows, batch->n_rows);
+        err = forward_head(finetune, &pass, batch);
     if (err)
         return err;
     compute_loss(&(struct loss){finetune, batch, weight, sums});
@@ -161,7 +182,7 @@ static int run(struct elc_finetune_sums *sums, struct elc_finetune *finetune,
         return elc_fail(ELC_ENUMERIC, "the loss is not finite");
     if (!step)
         return 0;
-    err = elc_head_backward(&finetune->memory, &finetune->head, &pass);
+    err = backward_head(finetune, &pass);
     return err ? err : elc_encoder_backward(&pass);
 }
 
@@ -183,4 +204,18 @@ void elc_finetune_sums_add(struct elc_finetune_sums *sums, const struct elc_fine
 
 const elc_float *elc_finetune_logits(const struct elc_finetune *finetune) {
     return finetune->memory.logits;
+}
+
+int elc_finetune_beams(const struct elc_answer_beam **beams, struct elc_finetune *finetune) {
+    *beams = NULL;
+    if (!finetune->is_joint)
+        return 0;
+    const struct elc_pass pass = {
+        .a = finetune->activations,
+        .weights = &finetune->weights,
+        .pool = finetune->setup.pool,
+    };
+    int err = elc_joint_beams(&finetune->joint, &pass);
+    *beams = finetune->joint.beams;
+    return err;
 }

@@ -26,6 +26,7 @@ static const struct elc_setting own_settings[] = {
     OWN(adam_bias_correction, ELC_SETTING_BOOL, 0, 0, false),
     OWN(max_grad_norm, ELC_SETTING_REAL, 0, 1e12, true),
     OWN(sum_loss, ELC_SETTING_BOOL, 0, 0, false),
+    OWN(answerable_weight, ELC_SETTING_REAL, 0, 1000, false),
 };
 enum { N_OWN = sizeof own_settings / sizeof *own_settings };
 
@@ -54,6 +55,7 @@ void elc_finetune_config_default(struct elc_finetune_config *config,
         .adam_epsilon = 1e-6,
         .max_grad_norm = 1,
         .sum_loss = true,
+        .answerable_weight = 0.5,
     };
 }
 

@@ -64,7 +64,7 @@ static int check_options(const struct elc_score_options *options) {
         return elc_fail(ELC_EINVAL, "more than one candidate is for task fill");
     if (options->task != ELC_SCORE_QA &&
         (options->n_best != ELC_SCORE_N_BEST || options->max_answer != ELC_SCORE_MAX_ANSWER ||
-         options->null_threshold != 0 || options->always_answer))
+         options->has_threshold || options->always_answer))
         return elc_fail(ELC_EINVAL, "answers and their odds are for task qa");
     return 0;
 }
@@ -112,6 +112,9 @@ static int load(struct elc_scorer *scorer) {
         err = elc_network_load(&scorer->network, scorer->path, wanted);
     if (!err)
         err = name_outputs(scorer);
+    if (!scorer->options.has_threshold)
+        scorer->options.null_threshold =
+            elc_answers_threshold(scorer->network.config.architecture == ELC_GOOGLE_ANSWERER);
     if (!err)
         err = elc_weights_of_network(&scorer->weights, &scorer->network);
     if (!err)

@@ -30,6 +30,7 @@
 #include "electra/vocab.h"
 #include "electra/answers.h"
 #include "head.h"
+#include "joint.h"
 
 /* ---- the model (score.c) ---- */
 
@@ -118,12 +119,13 @@ struct elc_score_pass {
     struct elc_batch texts; /* those of the job that can be scored, one after another */
     struct elc_buffer rows; /* what `collect` has noted; emptied before each batch */
     /* What `forward` leaves for `compute`. */
-    const elc_float *outputs;    /* in the workspace */
-    struct elc_buffer numbers;   /* or here */
-    struct elc_batch variants;   /* scratch of pll: texts, each with one token masked */
-    struct elc_head_memory head; /* of fine-tuned networks */
-    struct elc_buffer words;     /* uint32_t: the first row of each row's word; classify --tokens */
-    struct elc_buffer effects;   /* double: of the word that begins there, or NaN; the same */
+    const elc_float *outputs;      /* in the workspace */
+    struct elc_buffer numbers;     /* or here */
+    struct elc_batch variants;     /* scratch of pll: texts, each with one token masked */
+    struct elc_head_memory head;   /* of fine-tuned networks */
+    struct elc_joint_memory joint; /* qa, google's head */
+    struct elc_buffer words;   /* uint32_t: the first row of each row's word; classify --tokens */
+    struct elc_buffer effects; /* double: of the word that begins there, or NaN; the same */
 };
 
 /* Where in the pass a text's part is. */

@@ -26,6 +26,29 @@ static int read(struct elc_score_text *text, const struct elc_score_limits *limi
     return got < 0 ? got : 0;
 }
 
+static bool is_joint(const struct elc_score_pass *pass) {
+    return pass->scorer->network.config.architecture == ELC_GOOGLE_ANSWERER;
+}
+
+/* pass->variants through the network; what comes out is appended to pass->numbers: logits [n, 2],
+ * or a beam for each text. */
+static int forward_part(struct elc_score_pass *pass) {
+    const struct elc_weights *weights = &pass->scorer->weights;
+    const struct elc_batch *part = &pass->variants;
+    if (is_joint(pass)) {
+        const struct elc_answer_beam *beams;
+        int err = elc_joint_answers(&beams, &pass->joint, &pass->workspace, weights, part);
+        return err ? err
+                   : elc_buffer_append(&pass->numbers, beams, part->n_sequences * sizeof *beams);
+    }
+    const elc_float *logits;
+    int err =
+        elc_head_outputs(&logits, &pass->head, &pass->workspace, weights, part,
+                         (const uint32_t *)(const void *)pass->rows.data, part->n_tokens, false);
+    return err ? err
+               : elc_buffer_append(&pass->numbers, logits, 2 * part->n_tokens * sizeof *logits);
+}
+
 /* The texts in parts, each as large as memory should be. */
 static int forward(struct elc_score_pass *pass) {
     const struct elc_batch *texts = &pass->texts;
@@ -45,17 +68,10 @@ static int forward(struct elc_score_pass *pass) {
             if (err)
                 return err;
         }
-        const elc_float *logits;
-        int err = elc_head_outputs(&logits, &pass->head, &pass->workspace, &pass->scorer->weights,
-                                   &pass->variants, (const uint32_t *)(const void *)pass->rows.data,
-                                   pass->variants.n_tokens, false);
-        if (!err)
-            err = elc_buffer_append(&pass->numbers, logits,
-                                    2 * pass->variants.n_tokens * sizeof *logits);
+        int err = forward_part(pass);
         if (err)
             return err;
     }
-    pass->outputs = (const elc_float *)(const void *)pass->numbers.data;
     return 0;
 }
 
@@ -69,14 +85,18 @@ static int compute(struct elc_score_result *result, const struct elc_score_pass 
         answers->max_tokens = options->max_answer;
         elc_answers_begin(answers);
     }
-    const struct elc_answer_window window = {
-        .logits = pass->outputs + 2 * place->token,
+    const void *numbers = pass->numbers.data;
+    struct elc_answer_window window = {
         .n = text->n,
         .types = text->types,
         .offsets = text->offsets,
         .best = text->best,
         .context_start = text->pair_start,
     };
+    if (is_joint(pass))
+        window.beam = (const struct elc_answer_beam *)numbers + place->text;
+    else
+        window.logits = (const elc_float *)numbers + 2 * place->token;
     int err = elc_answers_context(answers, text->pair, text->pair_len, text->pair_start);
     if (!err)
         err = elc_answers_add(answers, &window);
@@ -209,9 +229,15 @@ static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
 static const char *const keys[] = {"predicted", "start", "end", "score",
                                    "null_odds", "nbest", NULL};
 
+static bool fits(const struct elc_config *config) {
+    return config->architecture == ELC_QUESTION_ANSWERER ||
+           config->architecture == ELC_GOOGLE_ANSWERER;
+}
+
 const struct elc_score_entry elc_score_qa = {
     .name = "qa",
     .architecture = ELC_QUESTION_ANSWERER,
+    .fits = fits,
     .gold = "answers",
     .keys = keys,
     .windows = true,

@@ -416,6 +416,7 @@ static void free_workers(struct worker *workers, size_t n_workers) {
         elc_batch_free(&pass->texts);
         elc_batch_free(&pass->variants);
         elc_head_memory_free(&pass->head);
+        elc_joint_memory_free(&pass->joint);
         elc_buffer_free(&pass->words);
         elc_buffer_free(&pass->effects);
         elc_buffer_free(&pass->rows);

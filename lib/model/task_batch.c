@@ -30,6 +30,7 @@ void elc_task_batch_free(struct elc_task_batch *batch) {
     free(batch->classes);
     free(batch->values);
     free(batch->spans);
+    free(batch->impossible);
     *batch = (struct elc_task_batch){0};
 }
 
@@ -82,12 +83,16 @@ static int add_span(struct elc_task_batch *batch, size_t first, size_t n_ids,
                         target->end, n_ids);
     int err = elc_grow(&batch->spans, &batch->span_capacity, 2 * batch->n_items + 2,
                        sizeof *batch->spans);
+    if (!err)
+        err = elc_grow(&batch->impossible, &batch->impossible_capacity, batch->n_items + 1,
+                       sizeof *batch->impossible);
     for (size_t i = 0; !err && i < n_ids; i++)
         err = add_row(batch, first + i);
     if (err)
         return err;
     batch->spans[2 * batch->n_items] = target->start;
     batch->spans[2 * batch->n_items + 1] = target->end;
+    batch->impossible[batch->n_items] = target->impossible;
     batch->n_items++;
     return 0;
 }

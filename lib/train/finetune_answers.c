@@ -32,8 +32,9 @@ static int score(struct answer_sums *sums, const struct finetuning *f,
     struct elc_text given = {"", 0};
     struct elc_answer_score points;
     elc_answers_finish(answers, f->has_impossible);
+    const double threshold = elc_answers_threshold(answers->joint);
     if (elc_answers_count(answers) > 0 &&
-        !(f->has_impossible && elc_answers_null_odds(answers) > 0)) {
+        !(f->has_impossible && elc_answers_null_odds(answers) > threshold)) {
         const struct elc_answer *best = elc_answers_list(answers);
         given.text = (const char *)answers->context.data + best->start;
         given.len = (size_t)(best->end - best->start);
@@ -52,13 +53,15 @@ static int score(struct answer_sums *sums, const struct finetuning *f,
 }
 
 int answer_sums_add(struct answer_sums *sums, const struct finetuning *f,
-                    const struct elc_record *record, const elc_float *logits, size_t n) {
+                    const struct elc_record *record, size_t n) {
     struct elc_answers *answers = &sums->answers;
-    struct elc_answer_window window = {.logits = logits, .n = n};
+    struct elc_answer_window window = {.logits = elc_finetune_logits(f->finetune), .n = n};
     const char *context = "";
     size_t len = 0, n_types = n, n_best = n;
     uint64_t k, n_windows;
     int err = elc_record_window(record, &k, &n_windows);
+    if (!err)
+        err = elc_finetune_beams(&window.beam, f->finetune);
     if (err)
         return err;
     if (k == 1) {

@@ -44,10 +44,9 @@ struct answer_sums {
     double exact, f1; /* sums over texts */
     struct elc_buffer offsets, gold;
 };
-/* A window with its logits [n, 2]; the last of a text adds the text. */
+/* The window of a record with n tokens, evaluated last; the last of a text adds the text. */
 int answer_sums_add(struct answer_sums *sums, const struct finetuning *f,
-                    const struct elc_record *record, const elc_float *logits,
-                    size_t n) ELC_MUST_CHECK;
+                    const struct elc_record *record, size_t n) ELC_MUST_CHECK;
 void answer_sums_free(struct answer_sums *sums);
 
 #endif

@@ -126,6 +126,7 @@ static int make_network(struct finetuning *f) {
         .gradients = f->trained.gradients,
         .seed = f->run->options->seed,
         .pool = f->run->pool,
+        .answerable_weight = f->job->config.answerable_weight,
     };
     return elc_finetune_new(&f->finetune, &setup);
 }

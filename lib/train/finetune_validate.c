@@ -201,8 +201,7 @@ static int evaluate(struct validation *v) {
 static int evaluate_window(struct validation *v, const struct elc_record *record) {
     const size_t n = v->f->valid_batches.labelled.n;
     int err = evaluate(v);
-    return err ? err
-               : answer_sums_add(&v->answers, v->f, record, elc_finetune_logits(v->f->finetune), n);
+    return err ? err : answer_sums_add(&v->answers, v->f, record, n);
 }
 
 /* Labels that were not seen in training are here only if they are to be passed over. */

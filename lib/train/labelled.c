@@ -291,6 +291,10 @@ static int read_span(struct elc_labelled *labelled, struct elc_items *items) {
     if (!good || span[0] > span[1] || span[1] >= labelled->n)
         return elc_fail(ELC_EFORMAT, "key 'span' is not [first, last] token of an answer in %zu",
                         labelled->n);
+    const uint8_t *types = labelled->types.data;
+    if (span[1] > 0 && (labelled->types.len == 0 || types[span[0]] != 1 || types[span[1]] != 1))
+        return elc_fail(ELC_EFORMAT, "key 'span': the answer is not in the context, whose tokens "
+                                     "have type 1");
     labelled->target.start = (uint32_t)span[0];
     labelled->target.end = (uint32_t)span[1];
     return 0;

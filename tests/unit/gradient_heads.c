@@ -44,10 +44,21 @@ static struct elc_finetune *open_finetune(const struct setting *s, elc_float *gr
         .values = s->values,
         .gradients = gradients,
         .seed = 11,
+        .answerable_weight = 0.6,
     };
     struct elc_finetune *finetune;
     check(elc_finetune_new(&finetune, &setup));
     return finetune;
+}
+
+/* An answer among the n tokens of a text, in its second half; text 1 has none. */
+static void make_span(struct elc_target *target, struct elc_random *random, size_t text, size_t n) {
+    const size_t first = n / 2 + 1;
+    target->impossible = text == 3;
+    if (text == 1 || first >= n)
+        return;
+    target->start = (uint32_t)(first + elc_random_below(random, n - first));
+    target->end = target->start + (uint32_t)elc_random_below(random, n - target->start);
 }
 
 /* Texts of 1 … 17 tokens in two micro-batches; every third token begins a word. */
@@ -73,9 +84,7 @@ static void make_batches(struct setting *s) {
             values[i] = s->task == ELC_TASK_SET ? (float)elc_random_below(&random, 2)
                                                 : (float)elc_random_unit(&random);
         target.label = (uint32_t)elc_random_below(&random, LABELS);
-        target.start = (uint32_t)elc_random_below(&random, n);
-        target.end = target.start + (uint32_t)elc_random_below(&random, n - target.start);
-        target.impossible = text == 3;
+        make_span(&target, &random, text, n);
         check(elc_task_batch_add(&s->batch[text / 3], s->task, s->config.num_labels, ids, types, n,
                                  &target, text));
     }
@@ -155,11 +164,18 @@ static void a_span_of_a_text(void **state) {
     check_gradients(ELC_TASK_QA, ELC_QUESTION_ANSWERER, 0.1);
 }
 
+static void an_end_given_a_start(void **state) {
+    (void)state;
+    check_gradients(ELC_TASK_QA, ELC_GOOGLE_ANSWERER, 0);
+    check_gradients(ELC_TASK_QA, ELC_GOOGLE_ANSWERER, 0.1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_class_for_a_text),  cmocka_unit_test(several_labels_for_a_text),
         cmocka_unit_test(numbers_for_a_text),    cmocka_unit_test(one_linear_layer_over_a_text),
         cmocka_unit_test(a_label_for_each_word), cmocka_unit_test(a_span_of_a_text),
+        cmocka_unit_test(an_end_given_a_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
