@@ -33,8 +33,9 @@ void elc_weight_gradient_tile(const struct elc_weight_gradient *g, size_t tile) 
     const size_t in = tile % tiles_of(g->n_in) * TILE;
     const size_t n_out = g->n_out - out < TILE ? g->n_out - out : TILE;
     const size_t n_in = g->n_in - in < TILE ? g->n_in - in : TILE;
+    const size_t ld = g->ld_d_weight ? g->ld_d_weight : g->n_in;
     elc_gemm(ELC_TRANSPOSED, ELC_PLAIN, n_out, n_in, g->n_rows, g->d_y + out, g->ld_d_y, g->x + in,
-             g->ld_x, true, g->d_weight + out * g->n_in + in, g->n_in);
+             g->ld_x, true, g->d_weight + out * ld + in, ld);
     if (g->d_bias && in == 0)
         add_column_sums(g->d_bias + out, g->d_y + out, g->ld_d_y, g->n_rows, n_out);
 }
