@@ -16,8 +16,8 @@ extern "C" {
 #endif
 
 /* Which network a directory holds, from `architectures`. The heads of transformers' classes are
- * loaded by it; the last two are google-research/electra's, for which it has no class, and whose
- * names it therefore does not know. (google-research's tagger is ElectraForTokenClassification with
+ * loaded by it; for the last three it has no class, and does not know their names: two are
+ * google-research/electra's, one is BERT's on top of an ELECTRA. (google-research's tagger is ElectraForTokenClassification with
  * a classifier_dropout of 0.) */
 enum elc_architecture {
     ELC_ENCODER,             /* ElectraModel: no head */
@@ -28,6 +28,7 @@ enum elc_architecture {
     ELC_QUESTION_ANSWERER,   /* ElectraForQuestionAnswering: start and end for a token */
     ELC_GOOGLE_CLASSIFIER,   /* GoogleElectraForSequenceClassification: one linear layer */
     ELC_GOOGLE_ANSWERER,     /* GoogleElectraForQuestionAnswering: end given start, answerability */
+    ELC_BERT_CLASSIFIER,     /* BertElectraForSequenceClassification: a pooler, a linear layer */
 };
 
 /* `problem_type`: what the outputs of a sequence classifier are. */
@@ -94,6 +95,8 @@ int elc_config_read(struct elc_config *config, const char *path) ELC_MUST_CHECK;
 /* The config.json that transformers reads, appended to `json`. */
 int elc_config_format(const struct elc_config *config, struct elc_buffer *json) ELC_MUST_CHECK;
 const char *elc_architecture_name(enum elc_architecture architecture);
+/* Does the network give `num_labels` numbers for a text? */
+bool elc_architecture_is_classifier(enum elc_architecture architecture);
 /* Has the network `num_labels` outputs that have names? */
 bool elc_architecture_has_labels(enum elc_architecture architecture);
 /* What dropout a fine-tuned network's head has: classifier_dropout, or what stands for it. */

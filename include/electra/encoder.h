@@ -63,8 +63,8 @@ struct elc_generator_head {  /* generator_predictions, generator_lm_head */
 };
 /* Of the fine-tuned architectures (params.h has their names). */
 struct elc_task_head {
-    struct elc_linear dense;                 /* ELC_SEQUENCE_CLASSIFIER alone: [H, H] */
-    struct elc_linear output;                /* [n, H]; of ELC_GOOGLE_ANSWERER: start [1, H] */
+    struct elc_linear dense;  /* ELC_SEQUENCE_CLASSIFIER, ELC_BERT_CLASSIFIER: [H, H] */
+    struct elc_linear output; /* [n, H]; of ELC_GOOGLE_ANSWERER: start [1, H] */
     struct elc_linear end_dense, end_output; /* ELC_GOOGLE_ANSWERER: [512, 2H], [1, 512] */
     struct elc_linear answerable_dense, answerable_output; /* the same */
 };
@@ -105,7 +105,7 @@ void elc_weights_free(struct elc_weights *weights);
 struct elc_workspace {
     struct elc_pool *pool;               /* NULL: the calling thread alone */
     struct elc_activations *activations; /* opaque; made at the first call */
-    struct elc_profile *profile; /* of the calling thread; NULL: the pool's, or none */
+    struct elc_profile *profile;         /* of the calling thread; NULL: the pool's, or none */
 };
 void elc_workspace_free(struct elc_workspace *workspace); /* idempotent; leaves the pool */
 

@@ -52,6 +52,7 @@ struct elc_table {
  *     ELC_GOOGLE_ANSWERER      start [1, H]; W = ELC_ANSWERER_WIDTH:
  *                              end.dense [W, 2H] over (h_start, h_t), end.out_proj [1, W];
  *                              answerable.dense [W, 2H], answerable.out_proj [1, W]
+ *     ELC_BERT_CLASSIFIER      pooler.dense [H, H], classifier [n, H]
  *
  * A generator in pre-training leaves out of its table what it shares with the discriminator. */
 enum elc_sharing {

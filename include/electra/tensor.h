@@ -62,7 +62,7 @@ void elc_multiply_packed(elc_float *c, size_t ldc, const elc_float *a, size_t ld
  * In float: polynomials that compilers vectorise. Errors against the true value: exp 2 ulp,
  * GELU and its derivative 5e-7·max(1, |x|). In double: libm. */
 
-enum elc_activation { ELC_GELU /* erf */, ELC_GELU_NEW /* tanh */, ELC_RELU };
+enum elc_activation { ELC_GELU /* erf */, ELC_GELU_NEW /* tanh */, ELC_RELU, ELC_TANH };
 
 /* y[i] = f(x[i]); x and y may be the same. */
 void elc_activate(elc_float *y, const elc_float *x, size_t n, enum elc_activation activation);

@@ -43,6 +43,7 @@ static const char *const architecture_names[] = {
     [ELC_QUESTION_ANSWERER] = "ElectraForQuestionAnswering",
     [ELC_GOOGLE_CLASSIFIER] = "GoogleElectraForSequenceClassification",
     [ELC_GOOGLE_ANSWERER] = "GoogleElectraForQuestionAnswering",
+    [ELC_BERT_CLASSIFIER] = "BertElectraForSequenceClassification",
 };
 enum { N_ARCHITECTURES = sizeof architecture_names / sizeof architecture_names[0] };
 
@@ -59,9 +60,13 @@ const char *elc_architecture_name(enum elc_architecture architecture) {
     return architecture_names[architecture];
 }
 
+bool elc_architecture_is_classifier(enum elc_architecture architecture) {
+    return architecture == ELC_SEQUENCE_CLASSIFIER || architecture == ELC_GOOGLE_CLASSIFIER ||
+           architecture == ELC_BERT_CLASSIFIER;
+}
+
 bool elc_architecture_has_labels(enum elc_architecture architecture) {
-    return architecture == ELC_SEQUENCE_CLASSIFIER || architecture == ELC_TOKEN_CLASSIFIER ||
-           architecture == ELC_GOOGLE_CLASSIFIER;
+    return architecture == ELC_TOKEN_CLASSIFIER || elc_architecture_is_classifier(architecture);
 }
 
 double elc_head_dropout(const struct elc_config *config) {

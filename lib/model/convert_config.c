@@ -26,9 +26,11 @@ static const struct {
     {"ElectraModel", ELC_ENCODER, NULL},
     {"GoogleElectraForSequenceClassification", ELC_GOOGLE_CLASSIFIER, NULL},
     {"GoogleElectraForQuestionAnswering", ELC_GOOGLE_ANSWERER, "answerable.dense.weight"},
+    {"BertElectraForSequenceClassification", ELC_BERT_CLASSIFIER, NULL},
     {"BertModel", ELC_ENCODER, NULL},
     {"BertForMaskedLM", ELC_GENERATOR, NULL},
     {"BertForPreTraining", ELC_GENERATOR, NULL},
+    {"BertForSequenceClassification", ELC_BERT_CLASSIFIER, NULL},
     {"BertForTokenClassification", ELC_TOKEN_CLASSIFIER, NULL},
     {"BertForQuestionAnswering", ELC_QUESTION_ANSWERER, NULL},
 };

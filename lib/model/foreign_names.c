@@ -125,6 +125,7 @@ static bool from_tensorflow(struct name *name, bool *transposed, const struct bu
 /* BERT's names, and names without the encoder's prefix. */
 static void from_bert(struct name *name) {
     static const char *const starts[][2] = {
+        {"bert.pooler.", "pooler."},
         {"bert.", "electra."},
         {"embeddings.", "electra.embeddings."},
         {"embeddings_project.", "electra.embeddings_project."},

@@ -23,6 +23,8 @@ int elc_row_head_of_weights(struct elc_row_head *head, const struct elc_weights 
         .dense = weights->task.dense,
         .output = weights->task.output,
         .n_outputs = architecture == ELC_QUESTION_ANSWERER ? 2 : weights->config.num_labels,
+        .activation = architecture == ELC_BERT_CLASSIFIER ? ELC_TANH : ELC_GELU,
+        .drops_input = architecture == ELC_SEQUENCE_CLASSIFIER,
         .drops = architecture != ELC_QUESTION_ANSWERER,
     };
     if (gradients) {
@@ -125,9 +127,10 @@ static int forward_tile(void *context, size_t item, int worker) {
     elc_float *active = memory->active + tile.first * h;
     if (head->dense.weight) {
         elc_float *inner = memory->inner + tile.first * h;
-        drop(call, input, &tile, BEFORE_DENSE, worker);
+        if (head->drops_input)
+            drop(call, input, &tile, BEFORE_DENSE, worker);
         elc_linear(inner, h, input, h, head->dense.weight, h, head->dense.bias, tile.n, h, h);
-        elc_activate(active, inner, tile.n * h, ELC_GELU); /* whatever the layers use */
+        elc_activate(active, inner, tile.n * h, head->activation);
     }
     drop(call, active, &tile, BEFORE_OUTPUT, worker);
     elc_linear(memory->logits + tile.first * n, n, active, h, head->output.weight, h,
@@ -180,9 +183,10 @@ static int backward_tile(void *context, size_t item, int worker) {
     drop(call, d_active, &tile, BEFORE_OUTPUT, worker);
     if (head->dense.weight) {
         /* brings the activation's output without dropout, which is not what the weights saw */
-        elc_activate_backward(d_active, d_input, memory->inner + at, tile.n * h, ELC_GELU);
+        elc_activate_backward(d_active, d_input, memory->inner + at, tile.n * h, head->activation);
         elc_rows_backward(d_input, h, d_active, h, head->dense.weight, tile.n, h, h, 0);
-        drop(call, d_input, &tile, BEFORE_DENSE, worker);
+        if (head->drops_input)
+            drop(call, d_input, &tile, BEFORE_DENSE, worker);
     }
     for (size_t i = 0; i < tile.n; i++)
         memcpy(call->pass.a->d_hidden + memory->rows[tile.first + i] * h, d_input + i * h,

@@ -2,10 +2,10 @@
  * and backward, and their losses.
  *
  *     transformers   classify, regress   dropout, dense, GELU, dropout, out_proj   over [CLS]
- *                    tag                 dropout, linear                 over each word's first
- * token qa                  linear, two outputs             over all tokens google classify,
- * regress   dropout, linear                 over [CLS] tag                 linear over each word's
- * first token
+ *                    tag                 dropout, linear       over each word's first token
+ *                    qa                  linear, two outputs   over all tokens
+ *     google         classify, regress   dropout, linear       over [CLS]
+ *                    tag                 linear                over each word's first token
  *
  * R is the number of rows that a head reads, n the number of its outputs.
  * (electra.md 2.2, 2.4, 3.5; google's head for qa is joint.h.)
@@ -21,7 +21,9 @@ struct elc_row_head {
     struct elc_linear output; /* [n, H] */
     struct elc_linear d_dense, d_output; /* used by the backward pass alone */
     size_t n_outputs;                    /* n */
-    bool drops;                          /* is there dropout before each layer? */
+    enum elc_activation activation;      /* behind the dense layer, whatever the layers use */
+    bool drops_input;                    /* is there dropout before the dense layer, */
+    bool drops;                          /* and before the output layer? */
     struct elc_dropout dropout;
 };
 /* The head of a network; `gradients` NULL: there is no backward pass. ELC_EMISMATCH: its

@@ -126,6 +126,10 @@ static void add_head(struct layout *layout, const struct elc_config *config) {
         add_dense(layout, "answerable.dense", ELC_ANSWERER_WIDTH, 2 * hidden, ELC_INIT_GLOROT);
         add_dense(layout, "answerable.out_proj", 1, ELC_ANSWERER_WIDTH, ELC_INIT_GLOROT);
         return;
+    case ELC_BERT_CLASSIFIER:
+        add_dense(layout, "pooler.dense", hidden, hidden, ELC_INIT_TRUNCATED_NORMAL);
+        add_dense(layout, "classifier", config->num_labels, hidden, ELC_INIT_GLOROT);
+        return;
     }
 }
 

@@ -108,6 +108,10 @@ static void find_head(struct elc_weights *weights, struct source *source) {
         weights->task.answerable_dense = find_linear(source, "answerable", ".dense");
         weights->task.answerable_output = find_linear(source, "answerable", ".out_proj");
         return;
+    case ELC_BERT_CLASSIFIER:
+        weights->task.dense = find_linear(source, "pooler", ".dense");
+        weights->task.output = find_linear(source, "classifier", "");
+        return;
     }
 }
 

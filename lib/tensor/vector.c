@@ -152,6 +152,19 @@ ELC_VECTOR static void relu_backward(elc_float *d, elc_float *y, const elc_float
     }
 }
 
+ELC_VECTOR static void hyperbolic(elc_float *y, const elc_float *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = tanh_of(x[i]);
+}
+
+ELC_VECTOR static void hyperbolic_backward(elc_float *d, elc_float *y, const elc_float *x,
+                                           size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = tanh_of(x[i]);
+        d[i] *= 1 - y[i] * y[i];
+    }
+}
+
 void elc_activate(elc_float *y, const elc_float *x, size_t n, enum elc_activation activation) {
     switch (activation) {
     case ELC_GELU:
@@ -162,6 +175,9 @@ void elc_activate(elc_float *y, const elc_float *x, size_t n, enum elc_activatio
         break;
     case ELC_RELU:
         relu(y, x, n);
+        break;
+    case ELC_TANH:
+        hyperbolic(y, x, n);
         break;
     }
 }
@@ -177,6 +193,9 @@ void elc_activate_backward(elc_float *d, elc_float *y, const elc_float *x, size_
         break;
     case ELC_RELU:
         relu_backward(d, y, x, n);
+        break;
+    case ELC_TANH:
+        hyperbolic_backward(d, y, x, n);
         break;
     }
 }

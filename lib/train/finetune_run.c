@@ -21,7 +21,10 @@ static enum elc_architecture architecture_of(const struct elc_finetune_job *job)
     case ELC_TASK_QA:
         return job->google ? ELC_GOOGLE_ANSWERER : ELC_QUESTION_ANSWERER;
     default:
-        return job->google ? ELC_GOOGLE_CLASSIFIER : ELC_SEQUENCE_CLASSIFIER;
+        if (job->google)
+            return ELC_GOOGLE_CLASSIFIER;
+        return job->network.architecture == ELC_BERT_CLASSIFIER ? ELC_BERT_CLASSIFIER
+                                                                : ELC_SEQUENCE_CLASSIFIER;
     }
 }
 

@@ -131,11 +131,27 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     [ ! -e new ]
 }
 
+@test "a BERT classifier classifies as in transformers, and can be trained further" {
+    electra-model convert -o new "$GOLDEN/bert-classifier/bert.safetensors" 2>stderr
+    [ ! -s stderr ]
+    electra-model info new >info
+    grep -q '^architecture	BertElectraForSequenceClassification$' info
+    grep -q '^id2label.1	so so$' info
+    cut -f 1 "$GOLDEN/bert-classifier/scores.tsv" | electra-tokenize -m new |
+        electra-score -m new >scores
+    paste scores "$GOLDEN/bert-classifier/scores.tsv" |
+        awk -F '\t' '$2 != $5 || ($3 - $6) ^ 2 > 1e-12 { exit 1 } END { exit NR != 4 }'
+    electra-tokenize -m new --tsv --text 1 --label 2 -o gold.els "$GOLDEN/bert-classifier/scores.tsv"
+    electra-train classify --init new -o more --steps 1 --batch 4 gold.els >metrics 2>stderr
+    run ! grep -q 'at random' stderr
+    electra-model info more | grep -q '^architecture	BertElectraForSequenceClassification$'
+}
+
 @test "classes without a counterpart are refused, but for their encoder" {
-    sed 's/BertModel/BertForSequenceClassification/' "$GOLDEN/bert-encoder/config.json" >config.json
+    sed 's/BertModel/BertForMultipleChoice/' "$GOLDEN/bert-encoder/config.json" >config.json
     status_is 1 electra-model convert --config config.json -o new \
         "$GOLDEN/bert-encoder/bert.safetensors"
-    [[ $stderr == *"'BertForSequenceClassification', whose head has no counterpart here"* ]]
+    [[ $stderr == *"'BertForMultipleChoice', whose head has no counterpart here"* ]]
     electra-model convert -q --encoder --config config.json -o new \
         "$GOLDEN/bert-encoder/bert.safetensors"
     electra-model info new | grep -q '^architecture	ElectraModel$'

@@ -17,7 +17,10 @@ saves of the network, and what a conversion of any other file beside it must be,
                      own; tagger.*, squad.*: fine-tuned (squad's head is of zeros, its layers 2 wide)
     half/            bf16.safetensors, f16.safetensors
     classifier/, tagger/, answerer/, encoder/    model.safetensors alone
-    bert-mlm/, bert-tagger/, bert-encoder/       bert.safetensors, and the ELECTRA that equals it
+    bert-mlm/, bert-tagger/, bert-answerer/, bert-encoder/   bert.safetensors, and the ELECTRA that
+                     equals it
+    bert-classifier/ bert.safetensors, the same tensors under our names, and scores.tsv: a text, its
+                     label and probability
 
 TensorFlow's and Flax's files are written here from their formats' descriptions, without either.
 """
@@ -38,8 +41,11 @@ from transformers import (
     AutoConfig,
     BertConfig,
     BertForMaskedLM,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
+    BertTokenizer,
     ElectraConfig,
     ElectraForMaskedLM,
     ElectraForPreTraining,
@@ -360,10 +366,36 @@ def save_bert(name, cls, twin, seed, **more):
         ours, theirs = (m.eval().double()(input_ids=ids)[0] for m in (twin, bert))
     assert (ours - theirs).abs().max() < 1e-12
     save(name, twin.float())
-    bert.float().save_pretrained(directory / "source")
+    save_source(directory, bert.float())
+
+
+def save_source(directory, bert):
+    bert.save_pretrained(directory / "source")
     (directory / "source" / "model.safetensors").rename(directory / "bert.safetensors")
     (directory / "source" / "config.json").rename(directory / "config.json")
     (directory / "source").rmdir()
+
+
+def save_bert_classifier():
+    """transformers has no class that this could be loaded by: its names are our own."""
+    names = {0: "bad", 1: "so so", 2: "good"}
+    shape = SHAPE | dict(hidden_size=8, num_hidden_layers=1, id2label=names)
+    bert = randomize(BertForSequenceClassification(BertConfig(**shape)), 18)
+    with torch.no_grad():  # so that texts differ
+        bert.bert.pooler.dense.weight.mul_(8)
+        bert.classifier.weight.mul_(8)
+    directory = HERE / "bert-classifier"
+    directory.mkdir()
+    (directory / "vocab.txt").write_text("".join(t + "\n" for t in VOCAB))
+    save_source(directory, bert)
+    state = load_file(directory / "bert.safetensors")
+    state = {n.replace("bert.pooler.", "pooler.").replace("bert.", "electra."): v for n, v in state.items()}
+    save_file(state, directory / "model.safetensors", metadata={"format": "pt"})
+    tokenizer = BertTokenizer(str(directory / "vocab.txt"))
+    with open(directory / "scores.tsv", "w") as out, torch.no_grad():
+        for text in ["the cat", "unaffable dogs", "the dog sat on the mat", ""]:
+            p = bert(**tokenizer(text, return_tensors="pt")).logits[0].double().softmax(0)
+            print(text, names[int(p.argmax())], f"{p.max():.6g}", sep="\t", file=out)
 
 
 # ---- the whole ----
@@ -410,6 +442,8 @@ def make():
 
     save_bert("bert-mlm", BertForMaskedLM, ElectraForMaskedLM, 5, num_hidden_layers=1)
     save_bert("bert-tagger", BertForTokenClassification, ElectraForTokenClassification, 6, num_hidden_layers=1, num_labels=3)
+    save_bert("bert-answerer", BertForQuestionAnswering, ElectraForQuestionAnswering, 10, num_hidden_layers=1)
+    save_bert_classifier()
     save_bert("bert-encoder", BertModel, ElectraModel, 7, num_hidden_layers=1)
 
 

@@ -29,6 +29,8 @@ from torch.nn.functional import (
     mse_loss,
 )
 from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
     ElectraForQuestionAnswering,
     ElectraForSequenceClassification,
     ElectraForTokenClassification,
@@ -47,6 +49,10 @@ CASES = {
     "regress": (ElectraForSequenceClassification, dict(num_labels=1, problem_type="regression")),
     "tag": (ElectraForTokenClassification, dict(num_labels=5)),
     "qa": (ElectraForQuestionAnswering, {}),
+    "classify-bert": (
+        BertForSequenceClassification,
+        dict(num_labels=3, problem_type=SINGLE, embedding_size=12),
+    ),
 }
 
 
@@ -109,7 +115,8 @@ def check_loss(name, model, batch, real, targets, loss):
 
 def make_case(name, cls, shape):
     config = make_config(SMALL | shape)
-    model = cls(config).double().eval()
+    bert = cls is BertForSequenceClassification
+    model = cls(BertConfig(**config.to_dict()) if bert else config).double().eval()
     randomize(model)
     ids = [torch.randint(5, config.vocab_size, (n,)).tolist() for n in LENGTHS]
     types = [torch.randint(0, 3, (n,)).sort().values.tolist() for n in LENGTHS]
@@ -131,10 +138,13 @@ def make_case(name, cls, shape):
     for key, value in targets.items():
         tensors[key] = value.float() if value.is_floating_point() else value.int()
     for key, p in model.named_parameters():
+        if bert:
+            key = key.replace("bert.pooler.", "pooler.").replace("bert.", "electra.")
         tensors[key] = p.detach().float()
         tensors["grad." + key] = p.grad.float()
     save_file({k: v.contiguous() for k, v in tensors.items()}, HERE / f"{name}.safetensors")
-    described = config.to_diff_dict() | {"architectures": [cls.__name__], "model_type": "electra"}
+    architecture = "BertElectraForSequenceClassification" if bert else cls.__name__
+    described = config.to_diff_dict() | {"architectures": [architecture], "model_type": "electra"}
     (HERE / f"{name}.json").write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
 
 

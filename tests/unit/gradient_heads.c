@@ -152,6 +152,7 @@ static void numbers_for_a_text(void **state) {
 static void one_linear_layer_over_a_text(void **state) {
     (void)state;
     check_gradients(ELC_TASK_CLASSIFY, ELC_GOOGLE_CLASSIFIER, 0.1);
+    check_gradients(ELC_TASK_CLASSIFY, ELC_BERT_CLASSIFIER, 0.1);
 }
 
 static void a_label_for_each_word(void **state) {

@@ -92,6 +92,8 @@ static void every_format_gives_what_transformers_saves(void **state) {
         {"answerer", "answerer/model.safetensors"},
         {"bert-mlm/bert.safetensors", "bert-mlm/model.safetensors"},
         {"bert-tagger/bert.safetensors", "bert-tagger/model.safetensors"},
+        {"bert-answerer/bert.safetensors", "bert-answerer/model.safetensors"},
+        {"bert-classifier/bert.safetensors", "bert-classifier/model.safetensors"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check(cases[i][0], cases[i][1], ELC_CONVERT_ALL);

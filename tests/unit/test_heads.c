@@ -114,9 +114,13 @@ static const struct {
     const char *name;
     enum elc_finetune_task task;
 } cases[] = {
-    {"classify", ELC_TASK_CLASSIFY}, {"classify-relu", ELC_TASK_CLASSIFY},
-    {"multi-label", ELC_TASK_SET},   {"regress", ELC_TASK_REGRESS},
-    {"tag", ELC_TASK_TAG},           {"qa", ELC_TASK_QA},
+    {"classify", ELC_TASK_CLASSIFY},
+    {"classify-relu", ELC_TASK_CLASSIFY},
+    {"multi-label", ELC_TASK_SET},
+    {"regress", ELC_TASK_REGRESS},
+    {"tag", ELC_TASK_TAG},
+    {"qa", ELC_TASK_QA},
+    {"classify-bert", ELC_TASK_CLASSIFY},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -204,10 +208,8 @@ static void first_tokens_of_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_transformers),
-        cmocka_unit_test(by_three_threads),
-        cmocka_unit_test(first_tokens_alone),
-        cmocka_unit_test(targets_that_do_not_exist),
+        cmocka_unit_test(as_transformers),       cmocka_unit_test(by_three_threads),
+        cmocka_unit_test(first_tokens_alone),    cmocka_unit_test(targets_that_do_not_exist),
         cmocka_unit_test(first_tokens_of_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
