@@ -16,17 +16,12 @@
 extern "C" {
 #endif
 
-/* What goes into the records, and one thread's scratch: fill the first group of a zeroed struct,
- * then elc_layout_free. */
+/* What goes into the records. */
 struct elc_layout {
     const struct elc_vocab_id *vocab;
     bool text;  /* keep the text, with offsets and word numbers */
     bool words; /* keep word numbers, also without the text */
-
-    uint32_t *numbers;
-    size_t numbers_capacity;
 };
-void elc_layout_free(struct elc_layout *layout);
 
 /* 2 when every id of a vocabulary of this size fits 16 bits, else 4. */
 unsigned elc_id_width(uint64_t vocab_size);
@@ -61,17 +56,18 @@ struct elc_layout_record {
     bool has_span;        /* there is an answer, or none: which tokens of the record it is */
     uint32_t span[2];
 };
-/* The record in `builder`: id, ids, types, text, pair, offsets, words, cut, window, text_start or
- * pair_start, best, span, then the extra fields. [CLS] text [SEP], or [CLS] text [SEP] pair [SEP];
- * texts up to the last token that is kept, from a window's first. */
-int elc_layout_record(struct elc_builder *builder, struct elc_layout *layout,
+/* The fields of the record in `builder`, for elc_builder_write: id, ids, types, text, pair,
+ * offsets, words, cut, window, text_start or pair_start, best, span, then the extra fields. [CLS]
+ * text [SEP], or [CLS] text [SEP] pair [SEP]; texts up to the last token that is kept, from a
+ * window's first. */
+int elc_layout_record(struct elc_builder *builder, const struct elc_layout *layout,
                       const struct elc_layout_record *record) ELC_MUST_CHECK;
-/* The record of a text that could not be read: no tokens but [CLS] [SEP], and why, as `error`. It
+/* The same of a text that could not be read: no tokens but [CLS] [SEP], and why, as `error`. It
  * keeps the text's place. */
-int elc_layout_rejected(struct elc_builder *builder, struct elc_layout *layout,
+int elc_layout_rejected(struct elc_builder *builder, const struct elc_layout *layout,
                         const struct elc_layout_id *id, const char *why) ELC_MUST_CHECK;
-/* The record of one packed example: id, ids, types if there are two segments, words if asked. */
-int elc_layout_example(struct elc_builder *builder, struct elc_layout *layout, uint64_t id,
+/* The same of one packed example: id, ids, types if there are two segments, words if asked. */
+int elc_layout_example(struct elc_builder *builder, const struct elc_layout *layout, uint64_t id,
                        const struct elc_packed *example) ELC_MUST_CHECK;
 
 #ifdef __cplusplus

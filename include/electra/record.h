@@ -103,7 +103,13 @@ int elc_builder_str(struct elc_builder *builder, const char *key, const char *te
                     size_t len) ELC_MUST_CHECK;
 int elc_builder_bin(struct elc_builder *builder, const char *key, const void *bytes,
                     size_t len) ELC_MUST_CHECK;
-/* `count` numbers stored little-endian in `width` (1, 2, 4) bytes each. */
+/* `len` bytes of binary data, which the caller writes to *room before it calls anything else. */
+int elc_builder_room(struct elc_builder *builder, const char *key, size_t len,
+                     uint8_t **room) ELC_MUST_CHECK;
+/* Writes `count` numbers to `to`, little-endian, in `width` (1, 2, 4) bytes each. Returns where
+ * they end. */
+uint8_t *elc_put_numbers(uint8_t *to, const uint32_t *numbers, size_t count, unsigned width);
+/* `count` numbers stored in this way. */
 int elc_builder_numbers(struct elc_builder *builder, const char *key, const uint32_t *numbers,
                         size_t count, unsigned width) ELC_MUST_CHECK;
 /* A field of another record, byte for byte. */
@@ -120,7 +126,9 @@ int elc_builder_element_map(struct elc_builder *builder, size_t n_pairs) ELC_MUS
 int elc_builder_map(struct elc_builder *builder, const char *key, size_t n_pairs) ELC_MUST_CHECK;
 /* All fields of another record under construction. */
 int elc_builder_append(struct elc_builder *builder, const struct elc_builder *more) ELC_MUST_CHECK;
-/* Completes the map in builder->record; valid until the next call. */
+/* Appends the complete map to `records`. */
+int elc_builder_write(const struct elc_builder *builder, struct elc_buffer *records) ELC_MUST_CHECK;
+/* The complete map in builder->record; valid until the next call. */
 int elc_builder_finish(struct elc_builder *builder) ELC_MUST_CHECK;
 void elc_builder_free(struct elc_builder *builder);
 

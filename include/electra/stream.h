@@ -156,6 +156,14 @@ int elc_writer_record(struct elc_writer *writer, const void *record, size_t len)
 /* The same for `count` finished records, one after another in `len` bytes, that share a block. */
 int elc_writer_group(struct elc_writer *writer, const void *records, size_t len,
                      uint64_t count) ELC_MUST_CHECK;
+/* Finished records that share a block. */
+struct elc_group {
+    size_t len;     /* bytes */
+    uint64_t count; /* records */
+};
+/* The same for `n` groups, one after another in `records`; whole blocks of them are not copied. */
+int elc_writer_groups(struct elc_writer *writer, const struct elc_buffer *records,
+                      const struct elc_group *groups, size_t n) ELC_MUST_CHECK;
 /* Writes the pending block, if it holds anything. */
 int elc_writer_flush_block(struct elc_writer *writer) ELC_MUST_CHECK;
 /* Ends the segment: the pending block and the end. Not called after a failure, so that

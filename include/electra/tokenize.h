@@ -24,9 +24,9 @@ extern "C" {
 #endif
 
 struct elc_tokenizer_options {
-    bool cased;          /* keep case */
-    int strip_accents;   /* 1 yes, 0 no, -1: exactly when not cased */
-    bool google;         /* compat: false "fast", true "google" */
+    bool cased;        /* keep case */
+    int strip_accents; /* 1 yes, 0 no, -1: exactly when not cased */
+    bool google;       /* compat: false "fast", true "google" */
     /* PCRE2 pattern (UTF, UCP) whose matches in the normalized text are the words, in place of the
      * cutting at white space and punctuation; NULL: BERT's rules. In that text white space is
      * spaces, and a Chinese character has one on both sides. What no match covers is dropped. */
@@ -59,14 +59,18 @@ int elc_tokenizer_options_check(const char *path, const struct elc_tokenizer_id 
 /* Frees what elc_tokenizer_options_read has allocated. */
 void elc_tokenizer_options_free(struct elc_tokenizer_options *options);
 
+/* Bytes `start` … `end` - 1. */
+struct elc_range {
+    uint32_t start, end;
+};
+
 /* Tokens of one text. A zeroed struct is empty; reuse it, with the one tokenizer that first filled
  * it, then elc_encoding_free. */
 struct elc_encoding {
     uint32_t *ids;
-    uint32_t *starts; /* byte range of each token in the original text, half-open; neither
-                       * ever decreases from a token to the next */
-    uint32_t *ends;
-    uint32_t *words; /* number of the pre-token it belongs to */
+    struct elc_range *ranges; /* bytes of each token in the original text; neither end ever
+                               * decreases from a token to the next */
+    uint32_t *words;          /* number of the pre-token it belongs to */
     size_t n;
     size_t cut; /* how many more tokens the text has */
     size_t capacity;

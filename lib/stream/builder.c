@@ -51,42 +51,57 @@ int elc_builder_bin(struct elc_builder *builder, const char *key, const void *by
     return err ? err : elc_pack_bin(&packer, bytes, len);
 }
 
-/* Appends numbers little-endian in `width` bytes each; there is room. */
-static inline void narrow(struct elc_buffer *bytes, const uint32_t *numbers, size_t n,
-                          unsigned width) {
-    uint8_t *to = bytes->data + bytes->len;
+int elc_builder_room(struct elc_builder *builder, const char *key, size_t len, uint8_t **room) {
+    msgpack_packer packer;
+    if (len > UINT32_MAX)
+        return elc_fail(ELC_ELIMIT, "key '%s' has more than 2^32 bytes", key);
+    int err = begin_field(builder, &packer, key, strlen(key));
+    if (!err)
+        err = msgpack_pack_bin(&packer, len);
+    if (!err)
+        err = elc_buffer_reserve(&builder->fields, len);
+    if (err)
+        return err;
+    *room = builder->fields.data + builder->fields.len;
+    builder->fields.len += len;
+    return 0;
+}
+
+/* A `width` that is constant lets the compiler unroll the loop by itself. */
+static inline uint8_t *put_numbers(uint8_t *to, const uint32_t *numbers, size_t n, unsigned width) {
     for (size_t i = 0; i < n; i++, to += width) {
-        uint8_t number[4] = {(uint8_t)numbers[i], (uint8_t)(numbers[i] >> 8),
-                             (uint8_t)(numbers[i] >> 16), (uint8_t)(numbers[i] >> 24)};
+        const uint8_t number[4] = {(uint8_t)numbers[i], (uint8_t)(numbers[i] >> 8),
+                                   (uint8_t)(numbers[i] >> 16), (uint8_t)(numbers[i] >> 24)};
         memcpy(to, number, width);
     }
-    bytes->len += n * width;
+    return to;
+}
+
+uint8_t *elc_put_numbers(uint8_t *to, const uint32_t *numbers, size_t count, unsigned width) {
+    switch (width) {
+    case 1:
+        return put_numbers(to, numbers, count, 1);
+    case 2:
+        return put_numbers(to, numbers, count, 2);
+    default:
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        memcpy(to, numbers, count * sizeof *numbers);
+        return to + count * sizeof *numbers;
+#else
+        return put_numbers(to, numbers, count, 4);
+#endif
+    }
 }
 
 int elc_builder_numbers(struct elc_builder *builder, const char *key, const uint32_t *numbers,
                         size_t count, unsigned width) {
-    msgpack_packer packer;
     if (count > UINT32_MAX / width)
         return elc_fail(ELC_ELIMIT, "key '%s' has more than 2^32 bytes", key);
-    int err = begin_field(builder, &packer, key, strlen(key));
+    uint8_t *room;
+    int err = elc_builder_room(builder, key, count * width, &room);
     if (!err)
-        err = msgpack_pack_bin(&packer, count * width);
-    if (!err)
-        err = elc_buffer_reserve(&builder->fields, count * width);
-    if (err)
-        return err;
-    switch (width) { /* constants let the compiler unroll each loop by itself */
-    case 1:
-        narrow(&builder->fields, numbers, count, 1);
-        break;
-    case 2:
-        narrow(&builder->fields, numbers, count, 2);
-        break;
-    default:
-        narrow(&builder->fields, numbers, count, 4);
-        break;
-    }
-    return 0;
+        elc_put_numbers(room, numbers, count, width);
+    return err;
 }
 
 int elc_builder_field(struct elc_builder *builder, const struct elc_field *field) {
@@ -138,13 +153,16 @@ int elc_builder_append(struct elc_builder *builder, const struct elc_builder *mo
     return elc_buffer_append(&builder->fields, more->fields.data, more->fields.len);
 }
 
-int elc_builder_finish(struct elc_builder *builder) {
+int elc_builder_write(const struct elc_builder *builder, struct elc_buffer *records) {
     msgpack_packer packer;
-    builder->record.len = 0;
-    elc_packer_init(&packer, &builder->record);
+    elc_packer_init(&packer, records);
     int err = msgpack_pack_map(&packer, builder->n_fields);
-    return err ? err
-               : elc_buffer_append(&builder->record, builder->fields.data, builder->fields.len);
+    return err ? err : elc_buffer_append(records, builder->fields.data, builder->fields.len);
+}
+
+int elc_builder_finish(struct elc_builder *builder) {
+    builder->record.len = 0;
+    return elc_builder_write(builder, &builder->record);
 }
 
 void elc_builder_free(struct elc_builder *builder) {

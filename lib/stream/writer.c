@@ -95,6 +95,39 @@ int elc_writer_group(struct elc_writer *writer, const void *records, size_t len,
     return block->payload.len >= ELC_BLOCK_CLOSE ? elc_writer_flush_block(writer) : 0;
 }
 
+/* How many of the groups make a whole block, whose payload is where they are; 0: they do not. */
+static size_t whole_block(struct elc_block *block, uint8_t *records, const struct elc_group *groups,
+                          size_t n) {
+    block->count = 0;
+    block->payload = (struct elc_buffer){.data = records};
+    for (size_t i = 0; i < n && groups[i].len <= ELC_BLOCK_LIMIT - block->payload.len; i++) {
+        block->count += groups[i].count;
+        block->payload.len += groups[i].len;
+        if (block->payload.len >= ELC_BLOCK_CLOSE)
+            return i + 1;
+    }
+    return 0;
+}
+
+int elc_writer_groups(struct elc_writer *writer, const struct elc_buffer *records,
+                      const struct elc_group *groups, size_t n) {
+    uint8_t *at = records->data;
+    int err = 0;
+    for (size_t i = 0, taken; i < n && !err; i += taken) {
+        struct elc_block block = {.first = writer->records};
+        taken = writer->block.count == 0 ? whole_block(&block, at, groups + i, n - i) : 0;
+        if (taken > 0) {
+            err = elc_writer_block(writer, &block);
+            at += block.payload.len;
+        } else {
+            err = elc_writer_group(writer, at, groups[i].len, groups[i].count);
+            at += groups[i].len;
+            taken = 1;
+        }
+    }
+    return err;
+}
+
 int elc_writer_end(struct elc_writer *writer) {
     int err = elc_writer_flush_block(writer);
     msgpack_packer packer;

@@ -1,25 +1,49 @@
-/* Words of ASCII letters and digits, eight bytes at a time: most of most texts. */
+/* Bytes of ASCII, as many at a time as the machine takes: what each one is, and its lower case. */
 #ifndef LIB_TEXT_ASCII_H
 #define LIB_TEXT_ASCII_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* A byte's value, eight times. */
-#define EIGHT(byte) ((byte)*UINT64_C(0x0101010101010101))
+#if defined __SSE2__
+#include <emmintrin.h>
+#endif
 
-enum { ASCII_WORD_BYTES = 16 /* the longest word that is read this way */ };
+/* ---- lanes: the bytes of a register ---- */
 
-/* A word, lower-cased or as it is, as two numbers: its bytes, the first one lowest, and zeros. */
-struct ascii_word {
-    uint64_t low, high;
-    unsigned len;
-    uint32_t start; /* in the text; the reader's */
-};
+#if defined __SSE2__
 
-static inline uint64_t little_endian(uint64_t x) {
+typedef __m128i lanes;
+
+static inline lanes lanes_load(const void *bytes) {
+    return _mm_loadu_si128(bytes);
+}
+
+static inline void lanes_store(void *bytes, lanes x) {
+    _mm_storeu_si128(bytes, x);
+}
+
+static inline lanes lanes_of(uint8_t byte) {
+    return _mm_set1_epi8((char)byte);
+}
+
+/* 0xFF where a byte is `first` … `last`, ASCII both, or 0. */
+static inline lanes lanes_between(lanes x, uint8_t first, uint8_t last) {
+    const lanes from_first = _mm_sub_epi8(x, lanes_of(first));
+    return _mm_cmpeq_epi8(_mm_min_epu8(from_first, lanes_of((uint8_t)(last - first))), from_first);
+}
+
+/* A bit for each of those, the first byte's lowest. */
+static inline uint64_t lanes_bits(lanes x) {
+    return (uint32_t)_mm_movemask_epi8(x);
+}
+
+#else
+
+typedef uint64_t lanes; /* the first byte lowest */
+
+static inline lanes lanes_in_order(lanes x) {
 #if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return __builtin_bswap64(x);
 #else
@@ -27,58 +51,65 @@ static inline uint64_t little_endian(uint64_t x) {
 #endif
 }
 
-/* Which of eight bytes are ASCII letters: bit 7 of each. The sums do not carry into the next byte,
- * because bit 7 has been cleared before. */
-static inline uint64_t ascii_letters(uint64_t bytes) {
-    uint64_t lower = (bytes & EIGHT(0x7F)) | EIGHT(0x20);
-    return (lower + EIGHT(0x80 - 'a')) & ~(lower + EIGHT(0x7F - 'z')) & ~bytes & EIGHT(0x80);
+static inline lanes lanes_load(const void *bytes) {
+    lanes x;
+    memcpy(&x, bytes, sizeof x);
+    return lanes_in_order(x);
 }
 
-static inline uint64_t ascii_digits(uint64_t bytes) {
-    uint64_t low = bytes & EIGHT(0x7F);
-    return (low + EIGHT(0x80 - '0')) & ~(low + EIGHT(0x7F - '9')) & ~bytes & EIGHT(0x80);
+static inline void lanes_store(void *bytes, lanes x) {
+    x = lanes_in_order(x);
+    memcpy(bytes, &x, sizeof x);
 }
 
-/* The letters and digits that eight bytes begin with, lower-cased if so asked; `*n` is how many. */
-static inline uint64_t ascii_run(uint64_t bytes, bool lower, unsigned *n) {
-    uint64_t letters = ascii_letters(bytes);
-    uint64_t others = ~(letters | ascii_digits(bytes)) & EIGHT(0x80);
-    if (lower)
-        bytes |= letters >> 2; /* 0x80 becomes 0x20 */
-    *n = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
-    return others ? bytes & (((others & (0 - others)) - 1) >> 7) : bytes;
+static inline lanes lanes_of(uint8_t byte) {
+    return byte * UINT64_C(0x0101010101010101);
 }
 
-/* Reads the letters and digits at `text`, of which ASCII_WORD_BYTES bytes can be read; if all of
- * them are, more may follow. Returns how many. */
-static inline unsigned ascii_word_read(struct ascii_word *word, const char *text, bool lower) {
-    uint64_t low, high = 0;
-    unsigned n, more = 0;
-    memcpy(&low, text, sizeof low);
-    low = ascii_run(little_endian(low), lower, &n);
-    if (n == sizeof low) {
-        memcpy(&high, text + sizeof low, sizeof high);
-        high = ascii_run(little_endian(high), lower, &more);
+/* The sums do not carry into the next byte, because bit 7 has been cleared before. */
+static inline lanes lanes_between(lanes x, uint8_t first, uint8_t last) {
+    const lanes low = x & lanes_of(0x7F), bit = lanes_of(0x80);
+    const lanes found = (low + lanes_of((uint8_t)(0x80 - first))) &
+                        ~(low + lanes_of((uint8_t)(0x7F - last))) & ~x & bit;
+    return (found >> 7) * 0xFF;
+}
+
+static inline uint64_t lanes_bits(lanes x) {
+    return ((x & lanes_of(1)) * UINT64_C(0x0102040810204080)) >> 56;
+}
+
+#endif
+
+/* ---- what is done with them ---- */
+
+enum { ASCII_BLOCK = 64 };
+
+/* What the bytes of a block are: a bit each, the first byte's lowest. The rest is not ASCII, or not
+ * so simple: controls, which rules drop, and '[', which a special token may begin with. */
+struct ascii_block {
+    uint64_t letters; /* and digits */
+    uint64_t marks;   /* punctuation, each a word of its own */
+    uint64_t spaces;  /* space, tab, LF, CR */
+};
+
+static inline struct ascii_block ascii_classify(const char text[ASCII_BLOCK]) {
+    struct ascii_block block = {0};
+    for (unsigned i = 0; i < ASCII_BLOCK; i += sizeof(lanes)) {
+        const lanes x = lanes_load(text + i);
+        const lanes letters =
+            lanes_between(x | lanes_of(0x20), 'a', 'z') | lanes_between(x, '0', '9');
+        const lanes visible = lanes_between(x, '!', '~') & ~lanes_between(x, '[', '[');
+        const lanes spaces = lanes_between(x, ' ', ' ') | lanes_between(x, '\t', '\n') |
+                             lanes_between(x, '\r', '\r');
+        block.letters |= lanes_bits(letters) << i;
+        block.marks |= lanes_bits(visible & ~letters) << i;
+        block.spaces |= lanes_bits(spaces) << i;
     }
-    word->low = low;
-    word->high = high;
-    word->len = n + more;
-    return n + more;
+    return block;
 }
 
-/* The same where only `len` bytes can be read. */
-static inline unsigned ascii_word_read_last(struct ascii_word *word, const char *text, size_t len,
-                                            bool lower) {
-    char bytes[ASCII_WORD_BYTES] = {0};
-    memcpy(bytes, text, len);
-    return ascii_word_read(word, bytes, lower);
-}
-
-/* Writes the word's bytes, ASCII_WORD_BYTES with the zeros behind it. */
-static inline void ascii_word_write(char *out, const struct ascii_word *word) {
-    uint64_t low = little_endian(word->low), high = little_endian(word->high);
-    memcpy(out, &low, sizeof low);
-    memcpy(out + sizeof low, &high, sizeof high);
+static inline lanes ascii_lower(lanes x) {
+    return x | (lanes_between(x, 'A', 'Z') & lanes_of(0x20));
 }
 
 #endif

@@ -14,7 +14,8 @@ struct pair {
 
 static bool same_token(const struct elc_encoding *a, size_t i, const struct elc_encoding *b,
                        size_t k) {
-    return a->ids[i] == b->ids[k] && a->starts[i] == b->starts[k] && a->ends[i] == b->ends[k];
+    return a->ids[i] == b->ids[k] && a->ranges[i].start == b->ranges[k].start &&
+           a->ranges[i].end == b->ranges[k].end;
 }
 
 /* Finds what lies between the tokens that both begin with and those that both end with. */
@@ -54,8 +55,8 @@ static int add_text(struct elc_buffer *row, const char *text, const struct pair 
     const size_t ends[] = {pair->one_end, pair->other_end};
     for (int e = 0; e < 2; e++)
         for (size_t i = pair->first; i < ends[e]; i++) {
-            start = encodings[e]->starts[i] < start ? encodings[e]->starts[i] : start;
-            end = encodings[e]->ends[i] > end ? encodings[e]->ends[i] : end;
+            start = encodings[e]->ranges[i].start < start ? encodings[e]->ranges[i].start : start;
+            end = encodings[e]->ranges[i].end > end ? encodings[e]->ranges[i].end : end;
         }
     return start < end ? add_escaped(row, text + start, end - start) : 0;
 }

@@ -14,7 +14,6 @@ void record_maker_free(struct record_maker *maker) {
     elc_encoding_free(&maker->text);
     elc_encoding_free(&maker->pair);
     elc_encoding_free(&maker->answer);
-    elc_layout_free(&maker->layout);
     elc_builder_free(&maker->builder);
     free(maker->best);
     maker->best = NULL;
@@ -42,7 +41,8 @@ static size_t all_tokens(const struct elc_encoding *encoding) {
 static void number_words(struct elc_encoding *encoding, const struct sample *sample) {
     uint32_t word = 0;
     for (size_t i = 0; i < encoding->n; i++) {
-        while (word + 1 < sample->n_words && encoding->starts[i] >= sample->word_starts[word + 1])
+        while (word + 1 < sample->n_words &&
+               encoding->ranges[i].start >= sample->word_starts[word + 1])
             word++;
         encoding->words[i] = word;
     }
@@ -71,13 +71,14 @@ static int encode(struct record_maker *maker, const struct sample *sample) {
 
 static int put_record(struct record_maker *maker, const struct elc_layout_record *record,
                       struct elc_buffer *records, struct elc_tokenize_counts *counts) {
+    const size_t before = records->len;
     int err = elc_layout_record(&maker->builder, &maker->layout, record);
-    if (!err && maker->builder.record.len > ELC_BLOCK_LIMIT)
+    if (!err)
+        err = elc_builder_write(&maker->builder, records);
+    if (!err && records->len - before > ELC_BLOCK_LIMIT)
         err = elc_fail(ELC_ELIMIT,
                        "a record of %zu bytes where %d are the most; --no-text makes it shorter",
-                       maker->builder.record.len, ELC_BLOCK_LIMIT);
-    if (!err)
-        err = elc_buffer_append(records, maker->builder.record.data, maker->builder.record.len);
+                       records->len - before, ELC_BLOCK_LIMIT);
     if (err)
         return err;
     count_tokens(counts, &record->text, maker->layout.vocab->unk);

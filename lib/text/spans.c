@@ -39,7 +39,7 @@ static size_t tokens_before(const struct elc_encoding *tokens, size_t byte) {
     size_t low = 0, high = tokens->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (tokens->starts[middle] < byte)
+        if (tokens->ranges[middle].start < byte)
             low = middle + 1;
         else
             high = middle;

@@ -26,6 +26,7 @@ struct scratch {
     struct word_reader reader;
     struct word word;
     struct cache_set *cache; /* CACHE_SETS of them */
+    struct short_words found;
     /* For patterns: a stretch of the text up to the next special token, and that token. */
     struct normalized stretch;
     struct pattern_walk walk;
@@ -184,8 +185,7 @@ void elc_encoding_free(struct elc_encoding *encoding) {
     }
     free(scratch);
     free(encoding->ids);
-    free(encoding->starts);
-    free(encoding->ends);
+    free(encoding->ranges);
     free(encoding->words);
     *encoding = (struct elc_encoding){0};
 }
@@ -195,24 +195,22 @@ static int reserve(struct elc_encoding *encoding, size_t n) {
     size_t needed = encoding->n + n;
     if (needed <= encoding->capacity)
         return 0;
-    size_t capacity = encoding->capacity;
-    uint32_t **arrays[] = {&encoding->ids, &encoding->starts, &encoding->ends, &encoding->words};
-    for (int i = 0; i < 4; i++) {
-        capacity = encoding->capacity;
-        int rc = elc_grow(arrays[i], &capacity, needed, sizeof(uint32_t));
-        if (rc < 0)
-            return rc;
-    }
-    encoding->capacity = capacity;
-    return 0;
+    size_t ids = encoding->capacity, ranges = ids, words = ids;
+    int rc = elc_grow(&encoding->ids, &ids, needed, sizeof *encoding->ids);
+    if (rc == 0)
+        rc = elc_grow(&encoding->ranges, &ranges, needed, sizeof *encoding->ranges);
+    if (rc == 0)
+        rc = elc_grow(&encoding->words, &words, needed, sizeof *encoding->words);
+    if (rc == 0)
+        encoding->capacity = ids;
+    return rc;
 }
 
 static void add_token(struct elc_encoding *encoding, uint32_t id, uint32_t start, uint32_t end,
                       uint32_t word) {
     size_t i = encoding->n++;
     encoding->ids[i] = id;
-    encoding->starts[i] = start;
-    encoding->ends[i] = end;
+    encoding->ranges[i] = (struct elc_range){start, end};
     encoding->words[i] = word;
 }
 
@@ -272,108 +270,76 @@ static int encode_word(struct target *target) {
     return 0;
 }
 
-/* ---- short words of ASCII ---- */
-
-enum { BATCH_WORDS = 32 };
-
-/* Whether a word ends before the byte at `at`, so that it is all of ASCII. */
-static inline bool is_boundary(const struct word_reader *reader, size_t at) {
-    if (at == reader->len)
-        return true;
-    uint8_t kind = reader->kinds[(uint8_t)reader->text[at]];
-    return kind == CHAR_SPACE || kind == CHAR_ALONE;
-}
-
-/* Reads the next short words of ASCII, punctuation among them, for as long as the text consists of
- * nothing else and there is room for them. Returns how many. Memory is told already which lines of
- * the cache will be wanted. */
-static size_t read_ascii(struct word_reader *reader, bool lower, struct cache_set *cache,
-                         struct ascii_word words[BATCH_WORDS]) {
-    size_t n = 0, at = reader->position;
-    while (n < BATCH_WORDS && at < reader->len) {
-        uint8_t c = (uint8_t)reader->text[at], kind = reader->kinds[c];
-        size_t left = reader->len - at;
-        struct ascii_word *word = &words[n];
-        unsigned len = 1;
-        if (kind == CHAR_SPACE) {
-            at++;
-            continue;
-        }
-        if (kind == CHAR_LETTER) {
-            len = left >= ASCII_WORD_BYTES
-                      ? ascii_word_read(word, reader->text + at, lower)
-                      : ascii_word_read_last(word, reader->text + at, left, lower);
-            if (len == 0 || !is_boundary(reader, at + len))
-                break;
-        } else if (kind == CHAR_ALONE && c != '[') { /* which a special token may begin with */
-            word->low = c;
-            word->high = 0;
-            word->len = 1;
-        } else {
-            break;
-        }
-        __builtin_prefetch(cache_set_of(cache, word));
-        word->start = (uint32_t)at;
-        at += len;
-        n++;
-    }
-    reader->position = at;
-    return n;
-}
+/* ---- short words ---- */
 
 /* Adds the tokens of a word that is not in the cache, and enters it unless they are many. */
 static void add_new_word(struct target *target, struct cache_set *set,
-                         const struct ascii_word *ascii, uint32_t number) {
+                         const struct short_word *found, uint32_t number) {
     struct elc_encoding *encoding = target->encoding;
     struct word *word = &target->scratch->word;
     size_t first = encoding->n;
-    ascii_word_write(word_bytes(word), ascii);
-    word->len = word->n_chars = ascii->len;
+    memcpy(word_bytes(word), found->bytes, sizeof found->bytes);
+    word->len = found->len;
+    word->n_chars = short_word_chars(found);
     word->aligned = true;
-    word->start = ascii->start;
-    word->end = ascii->start + ascii->len;
+    word->start = found->start;
+    word->end = found->start + found->len;
     add_word(target->tokenizer, encoding, word, number);
     size_t n = encoding->n - first;
     if (n > CACHED_PIECES)
         return;
     struct cached_word *cached = cache_place(set);
-    *cached = (struct cached_word){.low = ascii->low, .high = ascii->high, .n = (uint8_t)n};
+    *cached = (struct cached_word){.n = (uint8_t)n};
+    memcpy(cached->bytes, found->bytes, sizeof found->bytes);
     for (size_t i = 0; i < n; i++) {
         cached->ids[i] = encoding->ids[first + i];
-        cached->ends[i] = (uint8_t)(encoding->ends[first + i] - ascii->start);
+        cached->ends[i] = (uint8_t)(encoding->ranges[first + i].end - found->start);
     }
 }
 
+/* As many as there can be are written whatever their number, which cannot be foreseen, so that a
+ * branch would cost more. There is room for them. */
 static inline void add_cached(struct elc_encoding *encoding, const struct cached_word *cached,
                               uint32_t start, uint32_t word) {
-    add_token(encoding, cached->ids[0], start, start + cached->ends[0], word);
-    for (unsigned i = 1; i < cached->n; i++)
-        add_token(encoding, cached->ids[i], start + cached->ends[i - 1], start + cached->ends[i],
-                  word);
+    uint32_t *ids = encoding->ids + encoding->n, *words = encoding->words + encoding->n;
+    struct elc_range *ranges = encoding->ranges + encoding->n;
+    uint32_t end = start;
+    for (size_t i = 0; i < CACHED_PIECES; i++) {
+        ids[i] = cached->ids[i];
+        words[i] = word;
+        ranges[i].start = end;
+        ranges[i].end = end = start + cached->ends[i];
+    }
+    encoding->n += cached->n;
 }
 
-/* Takes short words of ASCII for as long as there are any. What stops it is the reader's. */
-static int encode_ascii(struct target *target) {
-    struct cache_set *cache = target->scratch->cache;
+/* Takes short words for as long as there are any. What stops it is the reader's. */
+static int encode_short(struct target *target) {
+    struct scratch *scratch = target->scratch;
+    const struct short_words *found = &scratch->found;
     const bool lower = !target->tokenizer->options.cased;
-    struct ascii_word words[BATCH_WORDS];
     uint32_t number = target->word;
-    size_t n;
+    int more;
     do {
-        n = read_ascii(&target->scratch->reader, lower, cache, words);
-        int rc = reserve(target->encoding, n * ASCII_WORD_BYTES);
+        more = short_words_read(&scratch->found, &scratch->reader, lower);
+        int rc = more < 0 ? more : reserve(target->encoding, found->n * SHORT_WORD_BYTES);
         if (rc < 0)
             return rc;
-        for (size_t i = 0; i < n; i++, number++) {
-            struct cache_set *set = cache_set_of(cache, &words[i]);
-            const struct cached_word *cached = cache_find(set, &words[i]);
+        struct cache_set *sets[SHORT_WORDS];
+        for (size_t i = 0; i < found->n; i++) {
+            sets[i] = cache_set_of(scratch->cache, &found->words[i]);
+            __builtin_prefetch(sets[i]);
+        }
+        for (size_t i = 0; i < found->n; i++, number++) {
+            const struct short_word *word = &found->words[i];
+            const struct cached_word *cached = cache_find(sets[i], word);
             if (cached)
-                add_cached(target->encoding, cached, words[i].start, number);
+                add_cached(target->encoding, cached, word->start, number);
             else
-                add_new_word(target, set, &words[i], number);
+                add_new_word(target, sets[i], word, number);
         }
         cut(target);
-    } while (n == BATCH_WORDS);
+    } while (more > 0);
     target->word = number;
     return 0;
 }
@@ -418,7 +384,7 @@ int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text
     int rc = prepare(tokenizer, text, len, encoding, &target.scratch);
     while (rc == 0) {
         if (!tokenizer->pattern && word_reader_is_between(&target.scratch->reader))
-            rc = encode_ascii(&target);
+            rc = encode_short(&target);
         if (rc == 0)
             rc = next_word(tokenizer, target.scratch);
         if (rc == 0)
@@ -431,21 +397,24 @@ int elc_tokenizer_encode(const struct elc_tokenizer *tokenizer, const char *text
 
 /* ---- words for learning ---- */
 
-/* Short words of ASCII, for as long as there are any. */
-static int found_ascii(const struct elc_tokenizer *tokenizer, struct scratch *scratch,
+/* Short words, for as long as there are any. */
+static int found_short(const struct elc_tokenizer *tokenizer, struct scratch *scratch,
                        int (*found)(void *context, const char *bytes, size_t len), void *context) {
-    struct ascii_word words[BATCH_WORDS];
-    size_t n;
+    const struct short_words *words = &scratch->found;
+    int more;
     do {
-        n = read_ascii(&scratch->reader, !tokenizer->options.cased, scratch->cache, words);
-        for (size_t i = 0; i < n; i++) {
-            char bytes[ASCII_WORD_BYTES];
-            ascii_word_write(bytes, &words[i]);
-            int rc = found(context, bytes, words[i].len);
+        more = short_words_read(&scratch->found, &scratch->reader, !tokenizer->options.cased);
+        if (more < 0)
+            return more;
+        for (size_t i = 0; i < words->n; i++) {
+            const struct short_word *word = &words->words[i];
+            if (short_word_chars(word) > tokenizer->options.word_chars)
+                continue;
+            int rc = found(context, (const char *)word->bytes, word->len);
             if (rc < 0)
                 return rc;
         }
-    } while (n == BATCH_WORDS);
+    } while (more > 0);
     return 0;
 }
 
@@ -459,7 +428,7 @@ int elc_tokenizer_words(const struct elc_tokenizer *tokenizer, const char *text,
     const struct word *word = &scratch->word;
     while (rc == 0) {
         if (!tokenizer->pattern && word_reader_is_between(&scratch->reader))
-            rc = found_ascii(tokenizer, scratch, found, context);
+            rc = found_short(tokenizer, scratch, found, context);
         if (rc == 0)
             rc = next_word(tokenizer, scratch);
         if (rc <= 0)

@@ -14,18 +14,11 @@ enum { PART_BYTES = 1 << 20 /* see part_end */ };
 struct job {
     struct sample_chunk chunk;
     struct elc_tokenize_counts counts;
-    struct elc_buffer rejections; /* messages, each with its NUL */
-    /* Of each text: a struct group and its records. Of documents: the size_t number of tokens of
-     * each line. */
-    struct elc_buffer results;
-    struct elc_buffer ids,
-        words; /* of documents: uint32_t for each token, lines one after another */
-};
-
-/* In front of a text's records, which share a block. */
-struct group {
-    size_t len; /* bytes */
-    uint64_t n;
+    struct elc_buffer rejections;      /* messages, each with its NUL */
+    struct elc_buffer records, groups; /* struct elc_group for each text */
+    /* Of documents instead: for each line the number of its tokens, size_t; for each token,
+     * uint32_t. */
+    struct elc_buffer lengths, ids, words;
 };
 
 /* What each thread has for itself. */
@@ -57,42 +50,29 @@ static int read_job(void *context, void *argument) {
 
 /* ---- working: one text after another ---- */
 
-/* Starts a group; its place in the results. */
-static int begin_group(struct job *job, size_t *at) {
-    const struct group group = {0};
-    *at = job->results.len;
-    return elc_buffer_append(&job->results, &group, sizeof group);
-}
-
-static void end_group(struct job *job, size_t at, uint64_t n) {
-    const struct group group = {.len = job->results.len - at - sizeof group, .n = n};
-    memcpy(job->results.data + at, &group, sizeof group);
+/* The records from byte `start` on are those of a text. */
+static int end_group(struct job *job, size_t start, uint64_t n) {
+    const struct elc_group group = {.len = job->records.len - start, .count = n};
+    return elc_buffer_append(&job->groups, &group, sizeof group);
 }
 
 static int keep_records(struct job *job, struct worker *worker) {
-    size_t at;
+    const size_t start = job->records.len;
     uint64_t n;
-    int err = begin_group(job, &at);
+    int err = record_maker_run(&worker->maker, &worker->sample, &job->records, &n, &job->counts);
     if (!err)
-        err = record_maker_run(&worker->maker, &worker->sample, &job->results, &n, &job->counts);
-    if (err)
-        job->results.len = at;
-    else
-        end_group(job, at, n);
+        return end_group(job, start, n);
+    job->records.len = start;
     return err;
 }
 
 static int keep_rejected(struct job *job, struct worker *worker, const char *why) {
     struct elc_builder *builder = &worker->maker.builder;
-    size_t at;
+    const size_t start = job->records.len;
     int err = elc_layout_rejected(builder, &worker->maker.layout, &worker->sample.id, why);
     if (!err)
-        err = begin_group(job, &at);
-    if (!err)
-        err = elc_buffer_append(&job->results, builder->record.data, builder->record.len);
-    if (!err)
-        end_group(job, at, 1);
-    return err;
+        err = elc_builder_write(builder, &job->records);
+    return err ? err : end_group(job, start, 1);
 }
 
 /* Where a part of a long line ends, so that no more than that has to be held as an encoding:
@@ -132,7 +112,7 @@ static int keep_tokens(const struct flow *flow, struct job *job, struct worker *
         n_words = encoding->n > 0 ? encoding->words[encoding->n - 1] + 1 : n_words;
     }
     if (!err)
-        err = elc_buffer_append(&job->results, &n_tokens, sizeof n_tokens);
+        err = elc_buffer_append(&job->lengths, &n_tokens, sizeof n_tokens);
     if (err) { /* nothing of a line that is refused */
         job->ids.len = ids_before;
         job->words.len = words_before;
@@ -172,7 +152,8 @@ static int work_job(void *context, void *argument, int number) {
     struct job *job = argument;
     struct worker *worker = &flow->workers[number];
     job->counts = (struct elc_tokenize_counts){0};
-    job->rejections.len = job->results.len = job->ids.len = job->words.len = 0;
+    job->rejections.len = job->records.len = job->groups.len = 0;
+    job->lengths.len = job->ids.len = job->words.len = 0;
     sample_reader_begin(&worker->reader, &job->chunk);
     record_maker_forget(&worker->maker);
     int got;
@@ -193,23 +174,19 @@ static int work_job(void *context, void *argument, int number) {
 /* ---- writing ---- */
 
 static int write_records(struct flow *flow, const struct job *job) {
-    const uint8_t *at = job->results.data, *end = at + job->results.len;
-    int err = 0;
-    while (at < end && !err) {
-        struct group group;
-        memcpy(&group, at, sizeof group);
-        at += sizeof group;
-        err = elc_writer_group(&flow->writer, at, group.len, group.n);
-        at += group.len;
-        flow->run->counts.records += group.n;
-    }
-    return err;
+    const struct elc_group *groups = (const struct elc_group *)(const void *)job->groups.data;
+    const size_t n = job->groups.len / sizeof *groups;
+    for (size_t i = 0; i < n; i++)
+        flow->run->counts.records += groups[i].count;
+    return elc_writer_groups(&flow->writer, &job->records, groups, n);
 }
 
 static int write_example(void *context, const struct elc_packed *example) {
     struct flow *flow = context;
     struct elc_builder *builder = &flow->builder;
     int err = elc_layout_example(builder, &flow->layout, ++flow->run->counts.records, example);
+    if (!err)
+        err = elc_builder_finish(builder);
     return err ? err : elc_writer_record(&flow->writer, builder->record.data, builder->record.len);
 }
 
@@ -217,8 +194,8 @@ static int pack_lines(struct flow *flow, const struct job *job) {
     const uint32_t *ids = (const uint32_t *)(const void *)job->ids.data;
     const uint32_t *words =
         flow->layout.words ? (const uint32_t *)(const void *)job->words.data : NULL;
-    const size_t *n_tokens = (const size_t *)(const void *)job->results.data;
-    size_t n_lines = job->results.len / sizeof *n_tokens;
+    const size_t *n_tokens = (const size_t *)(const void *)job->lengths.data;
+    size_t n_lines = job->lengths.len / sizeof *n_tokens;
     int err = 0;
     for (size_t i = 0; i < n_lines && !err; i++) {
         err = elc_packer_line(flow->packer, ids, words, n_tokens[i]);
@@ -273,7 +250,9 @@ static void worker_free(struct worker *worker) {
 static void job_free(struct job *job) {
     sample_chunk_free(&job->chunk);
     elc_buffer_free(&job->rejections);
-    elc_buffer_free(&job->results);
+    elc_buffer_free(&job->records);
+    elc_buffer_free(&job->groups);
+    elc_buffer_free(&job->lengths);
     elc_buffer_free(&job->ids);
     elc_buffer_free(&job->words);
 }
@@ -357,7 +336,6 @@ int elc_tokenize_run(struct elc_tokenize_run *run, const struct elc_tokenize_opt
     sample_source_close(&flow.source);
     elc_packer_destroy(flow.packer);
     elc_writer_free(&flow.writer);
-    elc_layout_free(&flow.layout);
     elc_builder_free(&flow.builder);
     return err;
 }

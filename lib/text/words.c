@@ -354,12 +354,10 @@ int word_reader_begin(struct word_reader *reader, const char *text, size_t len) 
     reader->ready_n = reader->ready_next = 0;
     if (reader->ascii['a'])
         return 0;
-    memset(reader->kinds, CHAR_COMPLEX, sizeof reader->kinds);
     for (uint32_t c = 0; c < 128; c++) {
         const struct char_entry *entry = char_table_find(reader->table, reader->rules, c);
         if (!entry)
             return ELC_ENOMEM;
-        reader->kinds[c] = entry->kind;
         if (entry->kind == CHAR_LETTER)
             reader->ascii[c] = (uint8_t)entry->bytes[0];
     }

@@ -59,7 +59,6 @@ struct word_reader {
     size_t len, position;
     size_t segment;     /* behind the last special token: combining marks do not act across it */
     uint8_t ascii[256]; /* what ASCII letters become; 0: no letter, or not ASCII */
-    uint8_t kinds[256]; /* enum char_kind of ASCII characters; CHAR_COMPLEX: not ASCII */
     struct ready_char *ready;
     size_t ready_next, ready_n, ready_capacity;
     struct run_part *run; /* scratch of the canonical ordering */

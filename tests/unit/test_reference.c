@@ -58,8 +58,8 @@ static void check_same(const struct elc_encoding *a, const struct elc_encoding *
                        size_t len) {
     bool same = a->n == b->n;
     for (size_t i = 0; i < a->n && same; i++)
-        same = a->ids[i] == b->ids[i] && a->starts[i] == b->starts[i] && a->ends[i] == b->ends[i] &&
-               a->words[i] == b->words[i];
+        same = a->ids[i] == b->ids[i] && a->ranges[i].start == b->ranges[i].start &&
+               a->ranges[i].end == b->ranges[i].end && a->words[i] == b->words[i];
     if (!same)
         fail_msg("%zu and %zu tokens of '%.*s'", a->n, b->n, (int)len, text);
 }

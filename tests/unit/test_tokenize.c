@@ -60,7 +60,8 @@ static void check(const struct fixture *fixture, const struct elc_tokenizer *tok
     for (size_t i = 0; i < encoding.n; i++)
         assert_int_equal(elc_buffer_printf(&found, "%s%s@%u-%u/%u", i > 0 ? " " : "",
                                            elc_vocab_token(fixture->vocab, encoding.ids[i], NULL),
-                                           encoding.starts[i], encoding.ends[i], encoding.words[i]),
+                                           encoding.ranges[i].start, encoding.ranges[i].end,
+                                           encoding.words[i]),
                          0);
     assert_int_equal(elc_buffer_append(&found, "", 1), 0);
     assert_string_equal((const char *)found.data, expected);
@@ -156,7 +157,7 @@ static void long_words_are_unknown(void **state) {
     assert_int_equal(elc_tokenizer_encode(f->uncased, text, 101, SIZE_MAX, &encoding), 0);
     assert_int_equal(encoding.n, 1);
     assert_int_equal(encoding.ids[0], 1);
-    assert_int_equal(encoding.ends[0], 101);
+    assert_int_equal(encoding.ranges[0].end, 101);
     elc_encoding_free(&encoding);
 }
 
