@@ -69,9 +69,10 @@ int elc_table_add_copy_head(struct elc_table *table,
 void elc_table_free(struct elc_table *table);
 /* The tensor with this name, or NULL. */
 const struct elc_tensor *elc_table_find(const struct elc_table *table, const char *name);
-/* Draws initial values, keyed by (seed, name), as the tensors' `init` says. */
+/* Draws initial values, keyed by (seed, network, name), as the tensors' `init` says. `network`: 1
+ * for a generator, which must not start as a discriminator of its shape does, 0 for all else. */
 void elc_table_init(const struct elc_table *table, elc_float *values, uint64_t seed,
-                    double stddev);
+                    uint64_t network, double stddev);
 
 /* ---- safetensors ---- */
 

@@ -25,7 +25,7 @@ enum elc_purpose {
     ELC_REPLACE = 5,        /* same: replacements drawn by electra-corrupt */
     ELC_EPOCH_ORDER = 6,    /* a: epoch, b: 0 */
     ELC_SAMPLE = 7,         /* a: step, b: place of the sequence in the global batch */
-    ELC_INIT = 8,           /* a: XXH3-64 of the parameter's name, b: 0 */
+    ELC_INIT = 8,           /* a: XXH3-64 of the parameter's name, b: 1 for a generator */
     ELC_BOOTSTRAP = 9,      /* a: resample, b: 0 */
     ELC_DROPOUT = 16,       /* a: step, b: place in the global batch; + site, see nn.h */
 };

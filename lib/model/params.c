@@ -190,9 +190,10 @@ static double truncated_normal(struct elc_random *random) {
 }
 
 static void init_tensor(const struct elc_tensor *tensor, elc_float *values, uint64_t seed,
-                        double stddev) {
+                        uint64_t network, double stddev) {
     struct elc_random random;
-    elc_random_init(&random, seed, ELC_INIT, XXH3_64bits(tensor->name, strlen(tensor->name)), 0);
+    elc_random_init(&random, seed, ELC_INIT, XXH3_64bits(tensor->name, strlen(tensor->name)),
+                    network);
     double limit = sqrt(6.0 / ((double)tensor->shape[0] + tensor->shape[1])); /* fan out, fan in */
     for (size_t i = 0; i < tensor->count; i++) {
         switch (tensor->init) {
@@ -213,8 +214,8 @@ static void init_tensor(const struct elc_tensor *tensor, elc_float *values, uint
 }
 
 void elc_table_init(const struct elc_table *table, elc_float *values, uint64_t seed,
-                    double stddev) {
+                    uint64_t network, double stddev) {
     memset(values, 0, table->total * sizeof *values);
     for (size_t i = 0; i < table->n_tensors; i++)
-        init_tensor(&table->tensors[i], values + table->tensors[i].offset, seed, stddev);
+        init_tensor(&table->tensors[i], values + table->tensors[i].offset, seed, network, stddev);
 }

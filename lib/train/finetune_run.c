@@ -115,7 +115,7 @@ static int make_network(struct finetuning *f) {
     f->values = elc_calloc_aligned(f->table.total, sizeof *f->values);
     if (!f->values)
         return ELC_ENOMEM;
-    elc_table_init(&f->table, f->values, f->run->options->seed, f->config.initializer_range);
+    elc_table_init(&f->table, f->values, f->run->options->seed, 0, f->config.initializer_range);
     err = f->job->init ? load_model(f) : 0;
     if (!err)
         err = elc_trained_init(&f->trained, &f->table, f->values);

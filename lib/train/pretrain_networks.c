@@ -19,7 +19,8 @@ static int make_network(struct elc_pretraining *p, int which, const struct elc_c
     p->values[which] = elc_calloc_aligned(table->total, sizeof(elc_float));
     if (!p->values[which])
         return ELC_ENOMEM;
-    elc_table_init(table, p->values[which], p->run->options->seed, config->initializer_range);
+    elc_table_init(table, p->values[which], p->run->options->seed, (uint64_t)which,
+                   config->initializer_range);
     return elc_trained_init(&p->trained[which], table, p->values[which]);
 }
 

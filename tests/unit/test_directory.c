@@ -149,8 +149,8 @@ static void shared_embeddings_are_written_out_whole(void **state) {
     elc_float *discriminator = calloc(table.total, sizeof *discriminator);
     elc_float *generator = calloc(shared.total, sizeof *generator);
     assert_true(discriminator && generator);
-    elc_table_init(&table, discriminator, 1, 0.02);
-    elc_table_init(&shared, generator, 2, 0.02);
+    elc_table_init(&table, discriminator, 1, 0, 0.02);
+    elc_table_init(&shared, generator, 2, 0, 0.02);
     struct elc_vocab *vocab;
     assert_int_equal(elc_vocab_read(&vocab, "tests/golden/directory/discriminator"), 0);
     assert_int_equal(elc_network_save(scratch, &generator_config, &shared, generator, &table,

@@ -32,7 +32,7 @@ static void open_model(struct model *m, enum elc_architecture architecture, uint
     m->config.intermediate_size = 4 * h;
     check(elc_table_build(&m->table, &m->config, false));
     m->values = calloc(m->table.total, sizeof *m->values);
-    elc_table_init(&m->table, m->values, 1, 0.1);
+    elc_table_init(&m->table, m->values, 1, 0, 0.1);
     check(elc_weights_of_block(&m->weights, &m->config, &m->table, m->values, NULL));
 }
 

@@ -79,7 +79,7 @@ static void make(struct fixture *fixture) {
     size_t n = fixture->table.total;
     assert_true(n > 2 * 65536); /* several tiles */
     elc_float *values = elc_calloc_aligned(n, sizeof *values);
-    elc_table_init(&fixture->table, values, 1, 0.02);
+    elc_table_init(&fixture->table, values, 1, 0, 0.02);
     assert_int_equal(elc_trained_init(&fixture->trained, &fixture->table, values), 0);
     fixture->w = calloc(n, sizeof(double));
     fixture->m = calloc(n, sizeof(double));

@@ -182,7 +182,7 @@ static void initial_values_have_their_distributions(void **state) {
     assert_int_equal(elc_table_build(&table, &config, false), 0);
     elc_float *values = elc_calloc_aligned(table.total, sizeof *values);
     assert_non_null(values);
-    elc_table_init(&table, values, 1, 0.02);
+    elc_table_init(&table, values, 1, 0, 0.02);
     for (size_t i = 0; i < table.n_tensors; i++)
         check_values(&table.tensors[i], values + table.tensors[i].offset);
     assert_int_equal(elc_table_find(&table, "electra.embeddings_project.weight")->init,
@@ -194,8 +194,8 @@ static void initial_values_have_their_distributions(void **state) {
     elc_table_free(&table);
 }
 
-/* A tensor's values depend on its name and the seed, not on what else the table has. */
-static void initial_values_are_keyed_by_name_and_seed(void **state) {
+/* A tensor's values depend on its name, the network and the seed, not on what else there is. */
+static void initial_values_are_keyed(void **state) {
     (void)state;
     const struct elc_config config = shaped(ELC_GENERATOR, 32, 64, 1, 1);
     struct elc_table whole, shared;
@@ -204,21 +204,25 @@ static void initial_values_are_keyed_by_name_and_seed(void **state) {
     elc_float *a = elc_calloc_aligned(whole.total, sizeof *a);
     elc_float *b = elc_calloc_aligned(shared.total, sizeof *b);
     elc_float *c = elc_calloc_aligned(shared.total, sizeof *c);
-    assert_true(a && b && c);
-    elc_table_init(&whole, a, 1, 0.02);
-    elc_table_init(&shared, b, 1, 0.02);
-    elc_table_init(&shared, c, 2, 0.02);
+    elc_float *d = elc_calloc_aligned(shared.total, sizeof *d);
+    assert_true(a && b && c && d);
+    elc_table_init(&whole, a, 1, 0, 0.02);
+    elc_table_init(&shared, b, 1, 0, 0.02);
+    elc_table_init(&shared, c, 2, 0, 0.02);
+    elc_table_init(&shared, d, 1, 1, 0.02);
     for (size_t i = 0; i < shared.n_tensors; i++) {
         const struct elc_tensor *tensor = &shared.tensors[i];
         const struct elc_tensor *twin = elc_table_find(&whole, tensor->name);
         assert_memory_equal(b + tensor->offset, a + twin->offset, tensor->count * sizeof *a);
-        if (tensor->init == ELC_INIT_TRUNCATED_NORMAL)
-            assert_memory_not_equal(b + tensor->offset, c + tensor->offset,
-                                    tensor->count * sizeof *a);
+        if (tensor->init != ELC_INIT_TRUNCATED_NORMAL)
+            continue;
+        assert_memory_not_equal(b + tensor->offset, c + tensor->offset, tensor->count * sizeof *a);
+        assert_memory_not_equal(b + tensor->offset, d + tensor->offset, tensor->count * sizeof *a);
     }
     free(a);
     free(b);
     free(c);
+    free(d);
     elc_table_free(&whole);
     elc_table_free(&shared);
 }
@@ -232,7 +236,7 @@ int main(void) {
         cmocka_unit_test(decay_and_depth_follow_the_name),
         cmocka_unit_test(impossible_shapes_are_refused),
         cmocka_unit_test(initial_values_have_their_distributions),
-        cmocka_unit_test(initial_values_are_keyed_by_name_and_seed),
+        cmocka_unit_test(initial_values_are_keyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
