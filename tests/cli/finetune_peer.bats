@@ -17,11 +17,11 @@ setup() {
     GOLDEN=$ROOT/tests/golden/finetune
 }
 
-# follows TASK: 100 steps from the same start, in the same order, without dropout: each step's loss
-# is within 1e-3 of PyTorch's.
+# follows NAME TASK [OPTION…]: 100 steps from the same start, in the same order, without dropout:
+# each step's loss is within 1e-3 of PyTorch's.
 follows() {
     stream "$1" > "$1.els"
-    electra-train "$1" --init "$GOLDEN/$1/start" -o m --steps 100 --batch 8 --warmup 10 --lr 5e-3 \
+    electra-train "${@:2}" --init "$GOLDEN/$1/start" -o m --steps 100 --batch 8 --warmup 10 --lr 5e-3 \
         --set hidden_dropout_prob=0 --set attention_probs_dropout_prob=0 --no-shuffle \
         --log-every 1 "$1.els" > metrics
     sed -E 's/.*"loss":([^,}]*).*/\1/' metrics | paste - "$GOLDEN/$1/losses.txt" |
@@ -37,9 +37,10 @@ near() {
         END { exit n == 0 }'
 }
 
-@test "classify learns as PyTorch does" { follows classify; }
-@test "tag learns as PyTorch does" { follows tag; }
-@test "qa learns as PyTorch does" { follows qa; }
+@test "classify learns as PyTorch does" { follows classify classify; }
+@test "tag learns as PyTorch does" { follows tag tag; }
+@test "qa learns as PyTorch does" { follows qa qa; }
+@test "qa with google's head learns as PyTorch does" { follows joint qa --head google; }
 
 @test "classes of a model that transformers has saved are transformers'" {
     stream classify | electra-score -m "$GOLDEN/classify/end" --format jsonl |
@@ -54,4 +55,12 @@ near() {
         "$GOLDEN/tag/results.txt" > expected
     stream tag | electra-score -m "$GOLDEN/tag/end" | awk -F '\t' 'NF { print $3 }' > found
     diff expected found
+}
+
+# The best answer's bytes and probability, and the logit of there being none.
+@test "answers of google's head are PyTorch's" {
+    stream joint | electra-score -m "$GOLDEN/joint/end" --null-threshold 1e6 --format jsonl |
+        sed -E 's/.*"start":([0-9]+),"end":([0-9]+),"score":([^,]*),"null_odds":([^,]*),.*/\1 \2 \3 \4/' \
+            > found
+    near found "$GOLDEN/joint/results.txt"
 }

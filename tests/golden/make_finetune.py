@@ -9,6 +9,10 @@ TASK/losses.txt     the loss of each step: the mean over its texts or words
 TASK/end/           the model at the end
 TASK/results.txt    what transformers computes from it for each text: probabilities of the classes,
                     of each word's classes, or starts and ends
+
+joint is qa with google-research/electra's head (joint_head.py), which transformers does not have;
+its results are, as qa_metrics.py has them, the best answer's bytes, its probability among the 20
+best, and the logit of there being none.
 """
 
 import json
@@ -16,6 +20,7 @@ import pathlib
 import shutil
 
 import torch
+from joint_head import GoogleElectraForQuestionAnswering
 from make_networks import make_config, randomize
 from torch.nn.functional import cross_entropy
 from transformers import (
@@ -31,12 +36,19 @@ SHAPE = dict(embedding_size=6, hidden_size=12, num_attention_heads=2)
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [
     a + b for a in "bdfglmnr" for b in ("ako", "elu", "imi", "oso")
 ]
-LABELS = {"classify": ["no", "perhaps", "yes"], "tag": ["B-X", "I-X", "O", "B-Y"], "qa": None}
+LABELS = {
+    "classify": ["no", "perhaps", "yes"],
+    "tag": ["B-X", "I-X", "O", "B-Y"],
+    "qa": None,
+    "joint": None,
+}
 CLASSES = {
     "classify": ElectraForSequenceClassification,
     "tag": ElectraForTokenClassification,
     "qa": ElectraForQuestionAnswering,
+    "joint": GoogleElectraForQuestionAnswering,
 }
+N_BEST, MAX_ANSWER = 20, 30
 
 
 def make_texts(task):
@@ -72,15 +84,32 @@ def make_texts(task):
     return texts
 
 
+def tame(model):
+    """Sums of 512 instead of a few numbers: logits as large as the others'."""
+    with torch.no_grad():
+        for layer in (model.end.out_proj, model.answerable.out_proj):
+            layer.weight.mul_(0.15)
+            layer.weight.copy_(layer.weight.float().double())
+
+
+def inputs(text):
+    ids = torch.tensor([text["ids"]])
+    types = torch.tensor([text.get("types", [0] * len(text["ids"]))])
+    return dict(input_ids=ids, token_type_ids=types, attention_mask=torch.ones_like(ids))
+
+
 def outputs(model, text):
-    types = text.get("types", [0] * len(text["ids"]))
-    out = model(input_ids=torch.tensor([text["ids"]]), token_type_ids=torch.tensor([types]))
+    out = model(**inputs(text))
     if "start_logits" in out:
         return torch.stack([out.start_logits[0], out.end_logits[0]], 1)
     return out.logits[0, 1:-1] if "words" in text else out.logits
 
 
-def item_losses(task, logits, text):
+def item_losses(task, model, text):
+    if task == "joint":
+        start, end = (torch.tensor([t]) for t in text["span"])
+        return model.losses(inputs(text), start, end, torch.tensor([text["impossible"]]))
+    logits = outputs(model, text)
     if task == "qa":
         start, end = (torch.tensor(t) for t in text["span"])
         return ((cross_entropy(logits[:, 0], start) + cross_entropy(logits[:, 1], end)) / 2)[None]
@@ -102,7 +131,7 @@ def train(task, model, texts):
     losses = []
     for step in range(STEPS):
         batch = [texts[(step * BATCH + i) % TEXTS] for i in range(BATCH)]
-        items = torch.cat([item_losses(task, outputs(model, t), t) for t in batch])
+        items = torch.cat([item_losses(task, model, t) for t in batch])
         losses.append(items.mean().item())
         model.zero_grad()
         items.sum().backward()
@@ -129,8 +158,26 @@ def save(model, directory):
     (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}\n')
 
 
+def best_answer(model, text):
+    starts, start_log_p, ends, end_log_p, impossible = (x[0] for x in model.beams(inputs(text)))
+    context = range(text["types"].index(1), len(text["ids"]) - 1)
+    answers = []
+    for i, start in enumerate(starts.tolist()):
+        for j, end in enumerate(ends[i].tolist()):
+            if start in context and end in context and 0 <= end - start < MAX_ANSWER:
+                answers.append(((start_log_p[i] + end_log_p[i, j]).item(), start, end))
+    answers.sort(key=lambda a: a[0], reverse=True)
+    p = torch.tensor([a[0] for a in answers[:N_BEST]]).softmax(0)[0]
+    _, start, end = answers[0]
+    return [text["offsets"][start][0], text["offsets"][end][1], p, impossible]
+
+
 def results(task, model, texts):
     for text in texts:
+        if task == "joint":
+            start, end, p, impossible = best_answer(model, text)
+            yield f"{start} {end} {p:.7f} {impossible:.7f}"
+            continue
         logits = outputs(model, text)
         for row in logits if task == "qa" else logits.softmax(1):
             yield " ".join(f"{x:.7f}" for x in row.tolist())
@@ -145,6 +192,8 @@ def main():
         assert config.vocab_size == len(WORDS)
         model = cls(config).double().eval()
         randomize(model)
+        if task == "joint":
+            tame(model)
         here = HERE / task
         here.mkdir(parents=True, exist_ok=True)
         save(model, here / "start")
