@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "electra/error.h"
+#include "electra/memory.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +42,12 @@ void elc_windows_range(const struct elc_windows *windows, size_t k, size_t *firs
 /* The window in which a token has the most context: the first one that maximizes the lesser of
  * the numbers of tokens on either side + 0.01 · the window's length (google-research/bert). */
 size_t elc_windows_best(const struct elc_windows *windows, size_t token);
+
+/* The whole text again: adds to `whole` what is new in the next window, whose part of the text
+ * [len] begins at byte `start`. Windows that share nothing may have space between them. ELC_EFORMAT
+ * if it is too much, or the text larger than the block that its windows are from. */
+int elc_windows_join(struct elc_buffer *whole, const char *text, size_t len,
+                     uint64_t start) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

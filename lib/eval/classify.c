@@ -219,6 +219,7 @@ const struct elc_eval_task elc_eval_classify = {
     .keys = keys,
     .state_size = sizeof(struct state),
     .has_gold = true,
+    .windows = true,
     .add = add,
     .finish = finish,
     .compute = compute,

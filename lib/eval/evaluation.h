@@ -27,6 +27,7 @@ struct elc_eval_task {
     const struct elc_eval_key *keys;  /* ended by one without a name; "gold" among them */
     size_t state_size;                /* of what it keeps: evaluation->state, zeroed */
     bool has_gold;                    /* texts without gold are refused */
+    bool windows; /* of a text in windows the first record has the result of all */
     /* Takes the next text, number evaluation->n. `result` has JSON Lines' keys. */
     int (*add)(struct elc_evaluation *evaluation, const json_t *gold, const json_t *result);
     /* The same from a record's binary data, or NULL: such keys are not read. */

@@ -236,6 +236,7 @@ const struct elc_eval_task elc_eval_qa = {
     .keys = keys,
     .state_size = sizeof(struct state),
     .has_gold = true,
+    .windows = true,
     .add = add,
     .finish = finish,
     .compute = compute,

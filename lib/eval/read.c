@@ -223,10 +223,10 @@ static int convert(json_t *result, const struct elc_eval_task *task,
 static int take_record(struct elc_evaluation *evaluation, const struct elc_record *record,
                        const struct elc_header *header) {
     uint64_t window, n_windows;
-    int err = elc_record_window(record, &window, &n_windows);
-    if (err || window > 1) /* the first window has the result of all */
-        return err;
     const struct elc_eval_task *task = task_of_name(header->task);
+    int err = elc_record_window(record, &window, &n_windows);
+    if (err || (task->windows && window > 1))
+        return err;
     const struct elc_field *predicted = elc_record_find(record, "predicted");
     json_t *result = json_object();
     err = result ? convert(result, task, record) : elc_fail_memory(0);

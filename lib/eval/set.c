@@ -172,6 +172,7 @@ const struct elc_eval_task elc_eval_set_of_labels = {
     .keys = keys,
     .state_size = sizeof(struct state),
     .has_gold = true,
+    .windows = true,
     .add = add,
     .finish = finish,
     .compute = compute,

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "electra/windows.h"
+
 void elc_answers_begin(struct elc_answers *answers) {
     answers->list.len = answers->context.len = 0;
     answers->null_logit = INFINITY;
@@ -16,18 +18,8 @@ void elc_answers_free(struct elc_answers *answers) {
     elc_buffer_free(&answers->context);
 }
 
-/* Each window adds what is new in it; between windows that do not overlap there may be space. */
 int elc_answers_context(struct elc_answers *answers, const char *text, size_t len, uint64_t start) {
-    enum { SPACE_LIMIT = 1 << 16 };
-    struct elc_buffer *context = &answers->context;
-    if (start > context->len + SPACE_LIMIT)
-        return elc_fail(ELC_EFORMAT, "key 'pair_start': %llu is far behind the window before it",
-                        (unsigned long long)start);
-    int err = 0;
-    while (!err && context->len < start)
-        err = elc_buffer_append(context, " ", 1);
-    const size_t known = context->len - (size_t)start;
-    return err || known >= len ? err : elc_buffer_append(context, text + known, len - known);
+    return elc_windows_join(&answers->context, text, len, start);
 }
 
 size_t elc_answer_best(uint32_t places[ELC_ANSWER_BEAM], const elc_float *logits, size_t stride,

@@ -78,8 +78,8 @@ struct elc_score_text {
     size_t n_rows;
     /* Its place among the windows of a text, from 1; 1 of 1 where the text is whole. */
     uint64_t window, n_windows;
-    const uint8_t *best; /* [n] 1: the token has the most context in this window; qa */
-    uint64_t pair_start; /* byte of the context where `pair` begins; qa */
+    const uint8_t *best; /* [n] 1: the token has the most context in this window; or NULL */
+    uint64_t text_start, pair_start; /* bytes of the whole texts where `text` and `pair` begin */
     struct elc_buffer id_buffer, offset_buffer, word_buffer, row_buffer, original_buffer;
 };
 /* Everything in range and of the right length, or ELC_EFORMAT, ELC_EMISMATCH. Borrows the record.
@@ -121,7 +121,7 @@ struct elc_score_pass {
     /* What `forward` leaves for `compute`. */
     const elc_float *outputs;      /* in the workspace */
     struct elc_buffer numbers;     /* or here */
-    struct elc_batch variants;     /* scratch of pll: texts, each with one token masked */
+    struct elc_batch variants;     /* scratch: part of the texts, or some with a token masked */
     struct elc_head_memory head;   /* of fine-tuned networks */
     struct elc_joint_memory joint; /* qa, google's head */
     struct elc_buffer words;   /* uint32_t: the first row of each row's word; classify --tokens */
@@ -139,6 +139,18 @@ struct elc_score_place {
 struct elc_candidate {
     uint32_t id;
     float p;
+};
+
+/* A word and its label. */
+struct elc_score_tagged {
+    uint32_t label;
+    double p;        /* the label's probability */
+    bool has_token;  /* else it is outside of everything, and nowhere */
+    bool is_settled; /* no later window says otherwise */
+    bool second;     /* of the pair */
+    bool cut;        /* its characters are these bytes of the whole text */
+    uint32_t start, end;
+    size_t characters, len; /* or else stand here among the result's characters */
 };
 
 /* A span of words that a model gave a type. */
@@ -162,22 +174,20 @@ struct elc_score_result {
     double pll;        /* pll: the sum of the logarithms of each token's probability */
     size_t n_counted;  /* pll: how many these are */
     double perplexity; /* pll: exp(-pll / n_counted) */
-    /* classify: [n_labels] probabilities; tag: the same of each word that has a token; regress:
-     * [n_labels] numbers. */
+    /* classify: [n_labels] probabilities; regress: [n_labels] numbers. */
     const double *values;
     const char *const *labels; /* classify, tag: [n_labels] names */
     size_t n_labels;
-    size_t best;                 /* classify: the likeliest */
-    const double *effects;       /* classify --tokens: [n] of the word that begins there, or NaN */
-    bool multi_label;            /* classify: those with p > 0.5 apply */
-    const uint32_t *word_tokens; /* tag: [n_words] the first token, UINT32_MAX: it has none */
-    const uint32_t *word_labels; /* tag: [n_words] */
-    size_t n_words;
+    size_t best;           /* classify: the likeliest */
+    const double *effects; /* classify --tokens: [n] of the word that begins there, or NaN */
+    bool multi_label;      /* classify: those with p > 0.5 apply */
+    size_t n_words;        /* tag: struct elc_score_tagged each, in word_buffer */
     const struct elc_entity *entities; /* tag: [n_entities] */
     size_t n_entities;
-    struct elc_buffer word_buffer, label_buffer, tag_buffer, entity_buffer;
+    struct elc_buffer word_buffer, tag_buffer, entity_buffer;
+    struct elc_buffer whole[2];        /* tag: text and pair, out of all windows */
+    struct elc_buffer characters;      /* tag: of words that cannot be cut out of those */
     struct elc_answers answers;        /* qa */
-    struct elc_buffer context;         /* qa: the whole of it */
     struct elc_buffer numbers, joined; /* what the pointers above point into */
 };
 void elc_score_result_free(struct elc_score_result *result);
@@ -235,12 +245,22 @@ int elc_score_collect_first(struct elc_score_pass *pass, const struct elc_score_
 /* The same for each of text->rows. */
 int elc_score_collect_rows(struct elc_score_pass *pass, const struct elc_score_text *text,
                            const struct elc_score_place *place);
+/* pass->variants becomes the texts first … *end - 1, of pass->texts: as many as should go through
+ * the network at a time, and one at least. */
+int elc_score_part(struct elc_score_pass *pass, size_t first, size_t *end) ELC_MUST_CHECK;
 /* pass->outputs [rows collected, num_labels] by encoder and head, of the rows that each of those
  * collects. For `forward`. */
 int elc_score_forward_first(struct elc_score_pass *pass);
 int elc_score_forward_rows(struct elc_score_pass *pass);
 /* p [n] = softmax of logits [n]; returns the likeliest, or ELC_ENUMERIC. */
 int elc_score_softmax(double *p, const elc_float *logits, size_t n);
+
+/* For `compute` of tasks that have the mean over a text's windows of n numbers: where to put those
+ * of this window (NULL: ENOMEM set), and then the means of those so far, in the result's memory. */
+double *elc_score_window(struct elc_score_result *result, const struct elc_score_text *text,
+                         size_t n) ELC_MUST_CHECK;
+const double *elc_score_mean(struct elc_score_result *result, const struct elc_score_text *text,
+                             size_t n);
 
 /* ---- formats (score_format.c) ---- */
 

@@ -25,15 +25,18 @@ static int sigmoids(double *p, const elc_float *logits, size_t n) {
     return 0;
 }
 
-/* p [n] of all classes, and the likeliest. */
-static int probabilities(double *p, size_t *best, const elc_float *logits, size_t n,
+/* p [n] of all classes. */
+static int probabilities(double *p, const elc_float *logits, size_t n,
                          const struct elc_config *config) {
-    int err = is_multi_label(config) ? sigmoids(p, logits, n) : elc_score_softmax(p, logits, n);
-    *best = 0;
+    return is_multi_label(config) ? sigmoids(p, logits, n) : elc_score_softmax(p, logits, n);
+}
+
+static size_t likeliest(const double *p, size_t n) {
+    size_t best = 0;
     for (size_t i = 1; i < n; i++)
-        if (p[i] > p[*best])
-            *best = i;
-    return err;
+        if (p[i] > p[best])
+            best = i;
+    return best;
 }
 
 /* ---- the effect of each word (--tokens) ----
@@ -44,7 +47,12 @@ static int probabilities(double *p, size_t *best, const elc_float *logits, size_
 enum { VARIANT_TOKENS = 768 };
 
 static int read(struct elc_score_text *text, const struct elc_score_limits *limits) {
-    return !limits->by_word || text->words
+    if (!limits->by_word)
+        return 0;
+    if (text->n_windows > 1)
+        return elc_fail(ELC_EMISMATCH, "the effects of words cannot be told of a text in windows "
+                                       "(--tokens, and electra-tokenize --stride)");
+    return text->words
                ? 0
                : elc_fail(ELC_EFORMAT, "key 'words', the number of each token's word, is missing");
 }
@@ -91,10 +99,10 @@ static int evaluate(struct waiting *waiting) {
                                &pass->variants, (const uint32_t *)(const void *)waiting->rows.data,
                                count, true);
     for (size_t i = 0; !err && i < count; i++) {
-        size_t best, other;
-        err = probabilities(waiting->p, &best, waiting->logits + variants[i].text * n, n, config);
+        err = probabilities(waiting->p, waiting->logits + variants[i].text * n, n, config);
         if (!err)
-            err = probabilities(waiting->q, &other, logits + i * n, n, config);
+            err = probabilities(waiting->q, logits + i * n, n, config);
+        const size_t best = err ? 0 : likeliest(waiting->p, n);
         effects[variants[i].row] = waiting->p[best] - waiting->q[best];
     }
     waiting->variants.len = waiting->rows.len = 0;
@@ -163,23 +171,26 @@ static int forward(struct elc_score_pass *pass) {
     return err;
 }
 
+/* Of a text in windows each class has the mean of its probabilities. */
 static int compute(struct elc_score_result *result, const struct elc_score_pass *pass,
                    const struct elc_score_text *text, const struct elc_score_place *place) {
     const struct elc_config *config = &pass->scorer->network.config;
     const size_t n = config->num_labels;
-    const elc_float *logits = pass->outputs + place->text * n;
-    (void)text;
-    double *p = elc_score_numbers(result, n, sizeof *p);
+    double *p = elc_score_window(result, text, n);
     if (!p)
         return ELC_ENOMEM;
-    result->values = p;
+    int err = probabilities(p, pass->outputs + place->text * n, n, config);
+    if (err)
+        return err;
+    result->values = elc_score_mean(result, text, n);
+    result->best = likeliest(result->values, n);
     result->labels = pass->scorer->labels;
     result->n_labels = n;
     result->multi_label = is_multi_label(config);
     result->effects = NULL;
     if (pass->scorer->options.tokens)
         result->effects = (const double *)(const void *)pass->effects.data + place->token;
-    return probabilities(p, &result->best, logits, n, config);
+    return 0;
 }
 
 static bool applies(const struct elc_score_result *result, size_t i) {
@@ -346,6 +357,7 @@ const struct elc_score_entry elc_score_classify = {
     .architecture = ELC_SEQUENCE_CLASSIFIER,
     .fits = fits,
     .keys = keys,
+    .windows = true,
     .read = read,
     .collect = collect,
     .forward = forward,

@@ -2,28 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "electra/items.h"
 #include "score.h"
-
-/* Tokens of windows that go through the network at a time. */
-enum { FORWARD_TOKENS = 2048 };
 
 /* ---- windows ---- */
 
 static int read(struct elc_score_text *text, const struct elc_score_limits *limits) {
     (void)limits;
-    size_t len = 0;
-    text->best = NULL;
-    text->pair_start = 0;
-    if (!text->pair || !text->offsets || !text->types)
-        return elc_fail(ELC_EFORMAT, "there is no question with a context (electra-tokenize "
-                                     "--squad, without --no-text)");
-    int got = elc_record_bin(text->record, "best", &text->best, &len);
-    if (got > 0 && len != text->n)
-        return elc_fail(ELC_EFORMAT, "key 'best' has %zu numbers for %zu tokens", len, text->n);
-    if (got >= 0)
-        got = elc_record_uint(text->record, "pair_start", &text->pair_start);
-    return got < 0 ? got : 0;
+    return text->pair && text->offsets && text->types
+               ? 0
+               : elc_fail(ELC_EFORMAT, "there is no question with a context (electra-tokenize "
+                                       "--squad, without --no-text)");
 }
 
 static bool is_joint(const struct elc_score_pass *pass) {
@@ -49,30 +37,18 @@ static int forward_part(struct elc_score_pass *pass) {
                : elc_buffer_append(&pass->numbers, logits, 2 * part->n_tokens * sizeof *logits);
 }
 
-/* The texts in parts, each as large as memory should be. */
 static int forward(struct elc_score_pass *pass) {
-    const struct elc_batch *texts = &pass->texts;
+    int err = 0;
     pass->numbers.len = 0;
-    for (size_t first = 0, end; first < texts->n_sequences; first = end) {
-        elc_batch_clear(&pass->variants);
+    for (size_t first = 0, end; !err && first < pass->texts.n_sequences; first = end) {
+        err = elc_score_part(pass, first, &end);
         pass->rows.len = 0;
-        for (end = first; end < texts->n_sequences; end++) {
-            const size_t at = texts->starts[end], n = texts->starts[end + 1] - at;
-            if (end > first && pass->variants.n_tokens + n > FORWARD_TOKENS)
-                break;
-            int err = elc_batch_add(&pass->variants, texts->ids + at, texts->types + at, n, 0);
-            for (uint32_t i = 0; !err && i < n; i++) {
-                const uint32_t row = (uint32_t)(at - texts->starts[first]) + i;
-                err = elc_buffer_append(&pass->rows, &row, sizeof row);
-            }
-            if (err)
-                return err;
-        }
-        int err = forward_part(pass);
-        if (err)
-            return err;
+        for (uint32_t row = 0; !err && row < pass->variants.n_tokens; row++)
+            err = elc_buffer_append(&pass->rows, &row, sizeof row);
+        if (!err)
+            err = forward_part(pass);
     }
-    return 0;
+    return err;
 }
 
 /* Called for each window of a text, in order. */

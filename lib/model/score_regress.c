@@ -11,12 +11,12 @@ static bool fits(const struct elc_config *config) {
                : config->problem_type == ELC_PROBLEM_REGRESSION;
 }
 
+/* Of a text in windows the mean of each number. */
 static int compute(struct elc_score_result *result, const struct elc_score_pass *pass,
                    const struct elc_score_text *text, const struct elc_score_place *place) {
     const size_t n = pass->scorer->network.config.num_labels;
     const elc_float *outputs = pass->outputs + place->text * n;
-    (void)text;
-    double *values = elc_score_numbers(result, n, sizeof *values);
+    double *values = elc_score_window(result, text, n);
     if (!values)
         return ELC_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -24,7 +24,7 @@ static int compute(struct elc_score_result *result, const struct elc_score_pass 
             return elc_fail(ELC_ENUMERIC, "the model's output is not finite");
         values[i] = (double)outputs[i];
     }
-    result->values = values;
+    result->values = elc_score_mean(result, text, n);
     result->n_labels = n;
     return 0;
 }
@@ -78,6 +78,7 @@ const struct elc_score_entry elc_score_regress = {
     .architecture = ELC_SEQUENCE_CLASSIFIER,
     .fits = fits,
     .keys = keys,
+    .windows = true,
     .collect = elc_score_collect_first,
     .forward = elc_score_forward_first,
     .compute = compute,

@@ -237,20 +237,20 @@ static int format_windows(struct job *job, struct worker *worker, const struct e
     return err ? err : format_bare(job, worker, scorer, begin, end);
 }
 
-/* A window that cannot be scored takes its text with it: what came before stands without a result,
- * and what follows is passed over. */
+/* A window that cannot be scored takes its text with it, from record `begin` of the payload on:
+ * where its result would stand it is said why, and the windows that follow are passed over. */
 static int reject_windows(struct line *line, struct job *job, struct worker *worker,
                           struct elc_score_place *place, struct cursor *cursor, size_t begin,
-                          size_t failed, int err) {
+                          int err) {
     const struct elc_scorer *scorer = line->scorer;
     struct elc_record record;
-    size_t at = failed;
-    int failure = format_bare(job, worker, scorer, begin, failed);
-    if (!failure && elc_record_next(&record, &job->payload, &at) <= 0)
-        failure = ELC_EFORMAT;
-    err = failure ? failure : reject(line, job, worker, &record, job->first + cursor->number, err);
+    if (elc_record_next(&record, &job->payload, &begin) <= 0)
+        return ELC_EFORMAT;
+    err = reject(line, job, worker, &record, job->first + cursor->number, err);
+    if (!err)
+        err = format_bare(job, worker, scorer, begin, cursor->position);
     while (!err && scorer->task->windows) {
-        at = cursor->position;
+        size_t at = cursor->position;
         int got = elc_record_next(&record, &job->payload, &at);
         if (got <= 0 || !elc_score_continues(&record))
             return got < 0 ? got : 0;
@@ -270,7 +270,6 @@ static int format_text(struct line *line, struct job *job, struct worker *worker
     const struct elc_scorer *scorer = line->scorer;
     struct elc_record record;
     const size_t begin = cursor->position;
-    size_t at = begin; /* of the last window there was */
     uint64_t next = 1;
     int err;
     do {
@@ -283,7 +282,6 @@ static int format_text(struct line *line, struct job *job, struct worker *worker
             err = elc_fail(ELC_EFORMAT, "windows of this text are missing");
             break;
         }
-        at = cursor->position;
         cursor->position = position;
         cursor->number++;
         err = read_text(worker, scorer, &record, job);
@@ -298,7 +296,7 @@ static int format_text(struct line *line, struct job *job, struct worker *worker
         next++;
     } while (!err && scorer->task->windows && worker->text.window < worker->text.n_windows);
     if (err)
-        err = reject_windows(line, job, worker, place, cursor, begin, at, err);
+        err = reject_windows(line, job, worker, place, cursor, begin, err);
     else if (!scorer->task->windows || worker->text.n_windows == 1)
         err = elc_score_format_result(&job->out, scorer, &worker->text, &worker->result,
                                       &worker->builder);

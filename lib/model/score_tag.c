@@ -3,6 +3,7 @@
 
 #include "electra/entities.h"
 #include "electra/finetune.h"
+#include "electra/windows.h"
 #include "score.h"
 
 /* ---- words ---- */
@@ -11,12 +12,6 @@
  * are believed. Every word has a result, also one without a token. */
 enum { WORDS_LIMIT = 1 << 20 };
 
-static size_t max_words(const struct elc_score_text *text) {
-    if (!text->text)
-        return WORDS_LIMIT;
-    return text->text_len + (text->pair ? text->pair_len : 0);
-}
-
 /* The head reads each word's first token. */
 static int read(struct elc_score_text *text, const struct elc_score_limits *limits) {
     (void)limits;
@@ -24,15 +19,13 @@ static int read(struct elc_score_text *text, const struct elc_score_limits *limi
         return elc_fail(ELC_EFORMAT, "key 'words', the number of each token's word, is missing");
     size_t n_words = 0;
     int err = elc_first_tokens(&text->row_buffer, &n_words, text->words, text->n);
-    if (err)
-        return err;
     text->rows = (const uint32_t *)(const void *)text->row_buffer.data;
     text->n_rows = text->row_buffer.len / sizeof *text->rows;
-    if (n_words > max_words(text))
-        return elc_fail(ELC_EFORMAT,
-                        "key 'words' of token %u is %zu, but the text has at most %zu words",
-                        text->rows[text->n_rows - 1], n_words - 1, max_words(text));
-    return 0;
+    return err;
+}
+
+static struct elc_score_tagged *words_of(const struct elc_score_result *result) {
+    return (struct elc_score_tagged *)(void *)result->word_buffer.data;
 }
 
 /* What a word that has no token is said to be: outside, or else the first label. */
@@ -43,33 +36,91 @@ static uint32_t outside(const struct elc_scorer *scorer) {
     return 0;
 }
 
-/* Labels and first tokens of all words; UINT32_MAX for a word without a token. */
-static int set_words(struct elc_score_result *result, double *p, const struct elc_score_pass *pass,
+/* Makes room for the words of this window, as words without a token. */
+static int reserve_words(struct elc_score_result *result, const struct elc_score_text *text,
+                         const struct elc_scorer *scorer) {
+    const struct elc_score_tagged none = {.label = outside(scorer)};
+    const size_t most =
+        text->text ? result->whole[0].len + result->whole[1].len : (size_t)WORDS_LIMIT;
+    const uint32_t last = text->n_rows > 0 ? text->rows[text->n_rows - 1] : 0;
+    const size_t n_words = text->n_rows > 0 ? (size_t)text->words[last] + 1 : 0;
+    if (n_words > most)
+        return elc_fail(ELC_EFORMAT,
+                        "key 'words' of token %u is %zu, but the text has at most %zu words", last,
+                        n_words - 1, most);
+    int err = 0;
+    for (; !err && result->n_words < n_words; result->n_words++)
+        err = elc_buffer_append(&result->word_buffer, &none, sizeof none);
+    return err;
+}
+
+/* Where the word is in the whole text. A window may end inside of it, which the next one mends. */
+static int place_word(struct elc_score_tagged *word, struct elc_score_result *result,
+                      const struct elc_score_text *text, uint32_t token,
+                      const struct elc_vocab *vocab) {
+    struct elc_score_word part;
+    const char *source = elc_score_text_source(text, token);
+    const bool second = text->types && text->types[token] == 1;
+    const uint32_t begin = !source  ? 0
+                           : second ? (uint32_t)text->pair_start
+                                    : (uint32_t)text->text_start;
+    int err = elc_score_text_word(&part, text, token, vocab, &result->joined);
+    if (err)
+        return err;
+    const uint32_t end = begin + part.end;
+    if (word->has_token) {
+        word->end = end > word->end && word->second == second ? end : word->end;
+        return 0;
+    }
+    word->second = second;
+    word->start = begin + part.start;
+    word->end = end;
+    word->cut = source && text->offsets && part.start <= part.end;
+    if (word->cut)
+        return 0;
+    word->characters = result->characters.len;
+    word->len = part.len;
+    return elc_buffer_append(&result->characters, part.text, part.len);
+}
+
+/* The words of a window. Of those that it shares with others, the label is that of the window where
+ * the first token has the most context; the first window that has the word has its first token. */
+static int add_words(struct elc_score_result *result, const struct elc_score_pass *pass,
                      const struct elc_score_text *text, const struct elc_score_place *place) {
     const size_t n = result->n_labels;
-    const uint32_t none = outside(pass->scorer);
-    const uint32_t n_words = text->n_rows ? text->words[text->rows[text->n_rows - 1]] + 1 : 0;
-    result->word_buffer.len = result->label_buffer.len = 0;
-    int err = 0;
-    for (uint32_t word = 0, row = 0; !err && word < n_words; word++) {
-        uint32_t token = UINT32_MAX, label = none;
-        if (text->words[text->rows[row]] == word) {
-            double *here = p + row * n;
-            err = elc_score_softmax(here, pass->outputs + (place->row + row) * n, n);
-            token = text->rows[row++];
-            label = 0;
-            for (uint32_t i = 1; i < n; i++)
-                label = here[i] > here[label] ? i : label;
-        }
-        if (!err)
-            err = elc_buffer_append(&result->word_buffer, &token, sizeof token);
-        if (!err)
-            err = elc_buffer_append(&result->label_buffer, &label, sizeof label);
+    double *p = elc_score_numbers(result, n, sizeof *p);
+    int err = p ? 0 : ELC_ENOMEM;
+    for (size_t row = 0; !err && row < text->n_rows; row++) {
+        const uint32_t token = text->rows[row];
+        struct elc_score_tagged *word = &words_of(result)[text->words[token]];
+        const bool is_best = !text->best || text->best[token];
+        err = place_word(word, result, text, token, pass->scorer->vocab);
+        if (err || (word->has_token && (word->is_settled || !is_best)))
+            continue;
+        err = elc_score_softmax(p, pass->outputs + (place->row + row) * n, n);
+        word->label = 0;
+        for (uint32_t i = 1; !err && i < n; i++)
+            word->label = p[i] > p[word->label] ? i : word->label;
+        word->p = p[word->label];
+        word->has_token = true;
+        word->is_settled = is_best;
     }
-    result->word_tokens = (const uint32_t *)(const void *)result->word_buffer.data;
-    result->word_labels = (const uint32_t *)(const void *)result->label_buffer.data;
-    result->n_words = n_words;
     return err;
+}
+
+/* The characters of a word: of the whole text, or as its tokens have them. */
+static struct elc_score_word characters_of(const struct elc_score_result *result,
+                                           const struct elc_score_tagged *word) {
+    const struct elc_buffer *whole = &result->whole[word->second];
+    struct elc_score_word found = {.text = "", .start = word->start, .end = word->end};
+    if (word->cut && word->end <= whole->len) {
+        found.text = (const char *)whole->data + word->start;
+        found.len = (size_t)(word->end - word->start);
+    } else if (word->has_token && !word->cut) {
+        found.text = (const char *)result->characters.data + word->characters;
+        found.len = word->len;
+    }
+    return found;
 }
 
 /* ---- entities ---- */
@@ -102,7 +153,7 @@ static int split_labels(struct elc_score_result *result, bool *spans) {
     int err = 0;
     for (size_t i = 0; !err && *spans && i < result->n_words; i++) {
         struct elc_tag tag;
-        *spans = split_label(&tag, result, result->word_labels[i]);
+        *spans = split_label(&tag, result, words_of(result)[i].label);
         err = elc_buffer_append(&result->tag_buffer, &tag, sizeof tag);
     }
     return err;
@@ -110,58 +161,36 @@ static int split_labels(struct elc_score_result *result, bool *spans) {
 
 /* Where the span's words are: from the first one's first character to the last one's last. Nowhere,
  * "" and 0 0, if that is no range of one text. */
-static int locate(struct elc_entity *entity, const struct elc_score_result *result,
-                  const struct elc_span *span, const struct elc_score_text *text,
-                  struct elc_buffer *joined, const struct elc_vocab *vocab) {
-    const char *source = NULL;
-    bool found = false, same = true;
-    uint32_t start = 0, end = 0;
+static void locate(struct elc_entity *entity, const struct elc_score_result *result,
+                   const struct elc_span *span) {
+    const struct elc_score_tagged *first = NULL, *last = NULL;
+    bool same = true, cut = true;
+    double sum = 0;
+    size_t n = 0;
     entity->place = (struct elc_score_word){.text = ""};
     for (size_t i = span->begin; i < span->end; i++) {
-        const uint32_t token = result->word_tokens[i];
-        struct elc_score_word word;
-        if (token == UINT32_MAX)
+        const struct elc_score_tagged *word = &words_of(result)[i];
+        if (!word->has_token)
             continue;
-        int err = elc_score_text_word(&word, text, token, vocab, joined);
-        if (err)
-            return err;
-        const char *of_word = elc_score_text_source(text, token);
-        if (!found) {
-            source = of_word;
-            start = word.start;
-        }
-        same = same && of_word == source;
-        end = word.end;
-        found = true;
+        first = first ? first : word;
+        last = word;
+        same = same && word->second == first->second;
+        cut = cut && word->cut;
+        sum += word->p;
+        n++;
     }
-    if (!same || start > end)
-        return 0;
-    entity->place.start = start;
-    entity->place.end = end;
-    if (source && text->offsets) {
-        entity->place.text = source + start;
-        entity->place.len = end - start;
-    }
-    return 0;
+    entity->score = n > 0 ? sum / (double)n : 0;
+    if (n == 0 || !same || first->start > last->end)
+        return;
+    entity->place.start = first->start;
+    entity->place.end = last->end;
+    if (!cut || last->end > result->whole[first->second].len)
+        return;
+    entity->place.text = (const char *)result->whole[first->second].data + first->start;
+    entity->place.len = (size_t)(last->end - first->start);
 }
 
-static double mean_probability(const struct elc_score_result *result, const struct elc_span *span) {
-    double sum = 0;
-    size_t n = 0, row = 0;
-    for (size_t i = 0; i < span->end; i++) {
-        if (result->word_tokens[i] == UINT32_MAX)
-            continue;
-        if (i >= span->begin) {
-            sum += result->values[row * result->n_labels + result->word_labels[i]];
-            n++;
-        }
-        row++;
-    }
-    return n > 0 ? sum / (double)n : 0;
-}
-
-static int set_entities(struct elc_score_result *result, const struct elc_score_text *text,
-                        const struct elc_vocab *vocab) {
+static int set_entities(struct elc_score_result *result) {
     bool spans;
     result->n_entities = 0;
     result->entity_buffer.len = 0;
@@ -169,29 +198,38 @@ static int set_entities(struct elc_score_result *result, const struct elc_score_
     const struct elc_tag *tags = (const struct elc_tag *)(const void *)result->tag_buffer.data;
     struct elc_span span = {0};
     while (!err && spans && elc_span_next(&span, tags, result->n_words, span.end)) {
-        struct elc_entity entity = {.score = mean_probability(result, &span)};
+        struct elc_entity entity;
         const char *name = result->labels[span.type];
         char prefix;
         elc_tag_split(&prefix, &entity.type, &entity.type_len, name, strlen(name));
-        err = locate(&entity, result, &span, text, &result->joined, vocab);
-        if (!err)
-            err = elc_buffer_append(&result->entity_buffer, &entity, sizeof entity);
+        locate(&entity, result, &span);
+        err = elc_buffer_append(&result->entity_buffer, &entity, sizeof entity);
         result->n_entities++;
     }
     result->entities = (const struct elc_entity *)(const void *)result->entity_buffer.data;
     return err;
 }
 
+/* Called for each window of a text, in order. */
 static int compute(struct elc_score_result *result, const struct elc_score_pass *pass,
                    const struct elc_score_text *text, const struct elc_score_place *place) {
-    result->n_labels = pass->scorer->network.config.num_labels;
-    result->labels = pass->scorer->labels;
-    double *p = elc_score_numbers(result, text->n_rows * result->n_labels + 1, sizeof *p);
-    if (!p)
-        return ELC_ENOMEM;
-    result->values = p;
-    int err = set_words(result, p, pass, text, place);
-    return err ? err : set_entities(result, text, pass->scorer->vocab);
+    if (text->window == 1) {
+        result->n_labels = pass->scorer->network.config.num_labels;
+        result->labels = pass->scorer->labels;
+        result->whole[0].len = result->whole[1].len = 0;
+        result->word_buffer.len = result->characters.len = 0;
+        result->n_words = 0;
+    }
+    int err = text->text ? elc_windows_join(&result->whole[0], text->text, text->text_len,
+                                            text->text_start)
+                         : 0;
+    if (!err && text->pair)
+        err = elc_windows_join(&result->whole[1], text->pair, text->pair_len, text->pair_start);
+    if (!err)
+        err = reserve_words(result, text, pass->scorer);
+    if (!err)
+        err = add_words(result, pass, text, place);
+    return err || text->window < text->n_windows ? err : set_entities(result);
 }
 
 /* ---- TSV ---- */
@@ -201,17 +239,13 @@ static int names(struct elc_buffer *out, const struct elc_scorer *scorer) {
     return elc_buffer_printf(out, "id\tword\tlabel\n");
 }
 
-static int tsv_word(struct elc_buffer *out, const struct elc_scorer *scorer,
-                    const struct elc_score_text *text, uint32_t token, const char *label,
-                    struct elc_buffer *joined) {
-    struct elc_score_word word = {.text = ""};
-    int err = elc_tsv_id(out, text->record);
-    if (!err && token != UINT32_MAX)
-        err = elc_score_text_word(&word, text, token, scorer->vocab, joined);
+static int tsv_word(struct elc_buffer *out, const struct elc_record *record,
+                    const struct elc_score_word *word, const char *label) {
+    int err = elc_tsv_id(out, record);
     if (!err)
         err = elc_buffer_append(out, "\t", 1);
     if (!err)
-        err = elc_tsv_text(out, word.text, word.len);
+        err = elc_tsv_text(out, word->text, word->len);
     if (!err)
         err = elc_buffer_append(out, "\t", 1);
     if (!err)
@@ -221,12 +255,13 @@ static int tsv_word(struct elc_buffer *out, const struct elc_scorer *scorer,
 
 static int tsv(struct elc_buffer *out, const struct elc_scorer *scorer,
                const struct elc_score_text *text, const struct elc_score_result *result) {
-    struct elc_buffer joined = {0};
+    (void)scorer;
     int err = 0;
-    for (size_t i = 0; !err && i < result->n_words; i++)
-        err = tsv_word(out, scorer, text, result->word_tokens[i],
-                       result->labels[result->word_labels[i]], &joined);
-    elc_buffer_free(&joined);
+    for (size_t i = 0; !err && i < result->n_words; i++) {
+        const struct elc_score_tagged *tagged = &words_of(result)[i];
+        const struct elc_score_word word = characters_of(result, tagged);
+        err = tsv_word(out, text->record, &word, result->labels[tagged->label]);
+    }
     return err ? err : elc_buffer_append(out, "\n", 1);
 }
 
@@ -253,9 +288,10 @@ static bool json(json_t *object, const struct elc_scorer *scorer, const struct e
     json_t *labels = json_array(), *entities = json_array();
     bool good = elc_score_json_set(object, "labels", labels);
     good = elc_score_json_set(object, "entities", entities) && good;
-    for (size_t i = 0; good && i < result->n_words; i++)
-        good =
-            json_array_append_new(labels, json_string(result->labels[result->word_labels[i]])) == 0;
+    for (size_t i = 0; good && i < result->n_words; i++) {
+        const char *label = result->labels[words_of(result)[i].label];
+        good = json_array_append_new(labels, json_string(label)) == 0;
+    }
     for (size_t i = 0; good && i < result->n_entities; i++)
         good = json_array_append_new(entities, json_entity(&result->entities[i])) == 0;
     return good;
@@ -292,7 +328,7 @@ static int record(struct elc_builder *builder, const struct elc_scorer *scorer,
     (void)scorer, (void)text;
     int err = elc_builder_array(builder, "predicted", result->n_words);
     for (size_t i = 0; !err && i < result->n_words; i++) {
-        const char *label = result->labels[result->word_labels[i]];
+        const char *label = result->labels[words_of(result)[i].label];
         err = elc_builder_element_str(builder, label, strlen(label));
     }
     if (!err)
@@ -308,6 +344,7 @@ const struct elc_score_entry elc_score_tag = {
     .name = "tag",
     .architecture = ELC_TOKEN_CLASSIFIER,
     .blank_line = true,
+    .windows = true,
     .keys = keys,
     .read = read,
     .collect = elc_score_collect_rows,

@@ -23,7 +23,9 @@ void elc_score_result_free(struct elc_score_result *result) {
     elc_buffer_free(&result->numbers);
     elc_buffer_free(&result->joined);
     elc_buffer_free(&result->word_buffer);
-    elc_buffer_free(&result->label_buffer);
+    elc_buffer_free(&result->whole[0]);
+    elc_buffer_free(&result->whole[1]);
+    elc_buffer_free(&result->characters);
     elc_buffer_free(&result->tag_buffer);
     elc_buffer_free(&result->entity_buffer);
     elc_answers_free(&result->answers);

@@ -49,6 +49,24 @@ static int check_not_rejected(const struct elc_record *record) {
                : got;
 }
 
+/* Its place among a text's windows. */
+static int read_window(struct elc_score_text *text) {
+    const struct elc_record *record = text->record;
+    size_t len = 0;
+    text->best = NULL;
+    text->text_start = text->pair_start = 0;
+    int got = elc_record_window(record, &text->window, &text->n_windows);
+    if (got >= 0)
+        got = elc_record_bin(record, "best", &text->best, &len);
+    if (got > 0 && len != text->n)
+        return elc_fail(ELC_EFORMAT, "key 'best' has %zu numbers for %zu tokens", len, text->n);
+    if (got >= 0)
+        got = elc_record_uint(record, "text_start", &text->text_start);
+    if (got >= 0)
+        got = elc_record_uint(record, "pair_start", &text->pair_start);
+    return got;
+}
+
 bool elc_score_continues(const struct elc_record *record) {
     uint64_t k, n;
     return elc_record_window(record, &k, &n) == 0 && k > 1;
@@ -84,7 +102,7 @@ int elc_score_text_read(struct elc_score_text *text, const struct elc_record *re
         return got;
     if ((got = read_offsets(text)) < 0)
         return got;
-    if ((got = elc_record_window(record, &text->window, &text->n_windows)) < 0)
+    if ((got = read_window(text)) < 0)
         return got;
     got = elc_record_numbers(record, "words", 4, text->n, &text->word_buffer);
     if (got > 0)

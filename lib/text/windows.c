@@ -1,6 +1,8 @@
 /* Truncation and windows. */
 #include "electra/windows.h"
 
+#include "electra/stream.h"
+
 static void swap(size_t *a, size_t *b) {
     size_t kept = *a;
     *a = *b;
@@ -82,4 +84,16 @@ size_t elc_windows_best(const struct elc_windows *windows, size_t token) {
         }
     }
     return best;
+}
+
+int elc_windows_join(struct elc_buffer *whole, const char *text, size_t len, uint64_t start) {
+    enum { SPACE_LIMIT = 1 << 16 };
+    if (start > whole->len + SPACE_LIMIT || start + len > ELC_BLOCK_LIMIT)
+        return elc_fail(ELC_EFORMAT, "a window begins at byte %llu, far behind the one before it",
+                        (unsigned long long)start);
+    int err = 0;
+    while (!err && whole->len < start)
+        err = elc_buffer_append(whole, " ", 1);
+    const size_t known = whole->len - (size_t)start;
+    return err || known >= len ? err : elc_buffer_append(whole, text + known, len - known);
 }

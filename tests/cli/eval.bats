@@ -226,6 +226,9 @@ same() {
         '{"id":1,"window":[2,2],"answers":[{"text":"x","start":0}]}' \
         '{"id":2,"answers":[{"text":"y","start":0}],"predicted":"x"}' | scores qa > qa.els
     electra-eval qa.els | diff - <(lines $'exact_match\t50' $'f1\t50')
+    lines '{"id":1,"window":[1,2],"pll":-6,"tokens":4,"perplexity":4.4817}' \
+        '{"id":1,"window":[2,2],"pll":-2,"tokens":4,"perplexity":1.6487}' | scores pll > pll.els
+    electra-eval pll.els | grep -q $'^perplexity\t2.71828' # where each window has its own
 }
 
 @test "the threshold and the rules for answers are chosen" {

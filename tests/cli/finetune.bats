@@ -486,6 +486,122 @@ questions() {
     [[ "$stderr" == *"wrong.els: record 1: key 'span' is not [first, last] token of an answer in"* ]]
 }
 
+# ---- long texts in windows ----
+
+# windows_apart IN.els: each window as a text of its own.
+windows_apart() {
+    electra-view --header "$1" | sed -E 's/"window":\[[0-9]+,[0-9]+\],//' | electra-view --from jsonl
+}
+
+@test "classify and regress: one result for a text in windows, the mean of theirs" {
+    for i in {1..9}; do
+        printf 'a good day %s it is now the very first one of them all\t%s\n' "$i" $((i % 3))
+    done > long.tsv
+    electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 9 --stride 2 long.tsv > w.els
+    [ "$(electra-view w.els | wc -l)" -gt 18 ]
+    train classify c --steps 4 --lr 0.01 w.els
+    train regress r --steps 4 --lr 0.01 w.els
+    electra-score -m c w.els > scores.tsv
+    [ "$(cut -f 1 scores.tsv | tr -d '\n')" = 123456789 ]
+    for model in c r; do
+        electra-score -m $model --format jsonl w.els | grep -oE '("id"|"[012]"|"value"):[-0-9.e]+' > found
+        windows_apart w.els | electra-score -m $model --format jsonl - |
+            grep -oE '("id"|"[012]"|"value"):[-0-9.e]+' | awk -F : '
+                $1 == "\"id\"" { if ($2 != id) flush(); id = $2; n++; next }
+                { sum[$1] += $2; if (!($1 in place)) { place[$1] = ++m; name[m] = $1 } }
+                function flush(i) {
+                    if (id) print "\"id\":" id
+                    for (i = 1; id && i <= m; i++) printf "%s:%.12g\n", name[i], sum[name[i]] / n
+                    delete sum; n = 0
+                }
+                END { flush() }' > expected
+        paste -d : found expected |
+            awk -F : '$1 != $3 || ($2 - $4) ^ 2 > 1e-14 { bad = 1 } END { exit bad || NR < 18 }'
+        cmp <(electra-score -j 1 -m $model w.els) <(electra-score -j 3 -m $model w.els)
+    done
+    # streams have the result once, and texts count once
+    electra-score -m c --format stream w.els > scores.els
+    [ "$(electra-view scores.els | wc -l)" -eq "$(electra-view w.els | wc -l)" ]
+    [ "$(electra-view scores.els | grep -c '"predicted"')" -eq 9 ]
+    right=$(paste <(cut -f 2 long.tsv) <(cut -f 2 scores.tsv) | awk '$1 == $2' | wc -l)
+    [ "$(electra-eval --metric accuracy scores.els | cut -f 2 | cut -c 1-6)" = \
+        "$(awk -v n="$right" 'BEGIN { printf "%.6g", n / 9 }' | cut -c 1-6)" ]
+    status_is 1 electra-score -m c --tokens w.els
+    [[ "$stderr" == *"w.els: record 1: the effects of words cannot be told of a text in windows"* ]]
+}
+
+@test "tag: each word of a text in windows once, where it has the most context" {
+    train tag m --epochs 20 --lr 0.01 tags.els
+    for i in {1..4}; do
+        printf 'John B-PER\nsees O\nNew B-LOC\nYorkshire I-LOC\nin O\nParis B-LOC\n. O\nit O\nis O\nnot O\n\n'
+    done > long.conll
+    tokenize --conll long.conll > whole.els
+    for stride in 0 1 5; do
+        electra-tokenize -q --vocab vocab.txt --conll --max-length 11 --stride $stride long.conll > w.els
+        electra-score -m m w.els > found
+        cmp <(cut -f 1,2 found) <(electra-score -m m whole.els | cut -f 1,2)
+        # by hand: the label of the first token where `best` is 1
+        windows_apart w.els | electra-score -m m --format jsonl - |
+            grep -o '"labels":\[[^]]*\]' > labels
+        electra-view w.els | paste -d '\t' - labels | sed -E \
+            's/.*"id":([0-9]+).*"words":\[([^]]*)\].*"best":\[([^]]*)\].*"labels":\[([^]]*)\]$/\1\t\2\t\3\t\4/' |
+            tr -d '"' | awk -F '\t' '
+                { n = split($2, words, ","); split($3, best, ","); split($4, label, ",")
+                  if ($1 != id) { delete seen; delete settled; id = $1 }
+                  before = ""
+                  for (i = 1; i <= n; i++) {
+                      w = words[i]
+                      if (w == "null" || w == before) continue
+                      before = w
+                      if (!((id, w) in all) || (!settled[w] && best[i])) all[id, w] = label[w + 1]
+                      else continue
+                      settled[w] = best[i]
+                  } }
+                END { for (t = 1; t <= 4; t++) for (w = 0; (t, w) in all; w++) print all[t, w] }' > expected
+        cmp <(grep . found | cut -f 3) expected
+    done
+    electra-score -m m --format jsonl w.els | grep -o '"text":"[^"]*","start":[0-9]*,"end":[0-9]*' |
+        tr -dc '0-9a-zA-Z ,\n' | sort -u | while IFS=, read -r text start end; do
+        text=${text#text} start=${start#start} end=${end#end}
+        sentence='John sees New Yorkshire in Paris . it is not'
+        [ "${sentence:start:end-start}" = "$text" ]
+    done
+    electra-score -m m --format stream w.els > scores.els
+    [ "$(electra-view scores.els | grep -c '"predicted"')" -eq 4 ]
+    electra-eval --metric accuracy scores.els > accuracy
+    right=$(paste <(grep . long.conll | cut -d ' ' -f 2) <(grep . found | cut -f 3) | awk '$1 == $2' | wc -l)
+    [ "$(cut -f 2 accuracy)" = "$(awk -v n="$right" 'BEGIN { printf "%.6g", n / 40 }')" ]
+}
+
+@test "a long text in many windows takes no more memory" {
+    yes 'a good day and a bad day' | head -n 8000 | tr '\n' ' ' > long
+    (cat long; printf '\tpos\nbad\tneg\n') |
+        electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 64 --stride 8 > w.els
+    train classify m --steps 1 three.els
+    electra-score -m m w.els > scores.tsv
+    [ "$(cut -f 1 scores.tsv | tr -d '\n')" = 12 ]
+    head -c 1000 long | electra-tokenize -q --vocab vocab.txt --max-length 64 --stride 8 > short.els
+    peak() { electra-score -v -m m "$1" 2>&1 > scores.tsv | grep -oE '[0-9.]+ MB' | tail -n 1 | tr -d ' MB'; }
+    holds 'a > 1 && a < b + 40' "$(peak w.els)" "$(peak short.els)"
+}
+
+@test "windows that are wrong take their text with them, which is rejected once" {
+    for i in {1..3}; do
+        printf 'a good day %s it is now the very first one of them all\t%s\n' "$i" "$i"
+    done > long.tsv
+    electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 9 --stride 2 long.tsv > w.els
+    train classify m --steps 2 w.els
+    electra-score -m m w.els > whole.tsv
+    electra-view --header w.els | sed '6d' | electra-view --from jsonl > gap.els
+    status_is 3 electra-score -q -m m --keep-going --format stream -o scores.els gap.els
+    [ "$(electra-view scores.els | grep -c '"error"')" -eq 1 ]
+    [ "$(electra-view scores.els | wc -l)" -eq "$(electra-view gap.els | wc -l)" ]
+    status_is 3 electra-eval -q --keep-going --metric accuracy -o metrics scores.els
+    status_is 3 electra-score -q -m m --keep-going -o rows gap.els
+    [ "$(wc -l < rows)" -eq 3 ]
+    [ "$(grep -c '!error' rows)" -eq 1 ]
+}
+
 @test "a task that the model is not for" {
     train tag m --steps 1 tags.els
     status_is 1 electra-score -m m --task classify three.els
