@@ -171,7 +171,7 @@ static int read_key(struct cursor *cursor, struct path *path) {
         return err;
     const char *text = (const char *)cursor->at;
     if (head.shape != ELC_SHAPE_STR || memchr(text, '\0', (size_t)head.count))
-        return elc_fail(ELC_EFORMAT, "a key is no word");
+        return elc_fail(ELC_EFORMAT, "is no map of tensors by name: a key is no word");
     cursor->at += head.count;
     if (head.count + 2 > NAME_BYTES - path->len)
         return elc_fail(ELC_ELIMIT, "a name of more than %d bytes", NAME_BYTES);

@@ -200,6 +200,13 @@ static int mark_shard(struct elc_reader *reader) {
     return 0;
 }
 
+/* Does it begin as headers do that are written here? A PNG is a map, too, by its first byte. */
+static bool has_magic(const struct elc_source *source) {
+    static const char magic[] = "\xa7"
+                                "electra";
+    return source->len > sizeof magic - 1 && memcmp(source->data + 1, magic, sizeof magic - 1) == 0;
+}
+
 static int read_header(struct elc_reader *reader) {
     struct elc_record map;
     struct elc_source *source = &reader->source;
@@ -210,6 +217,8 @@ static int read_header(struct elc_reader *reader) {
     if (!is_map(source->data))
         return stranger(reader);
     int err = wait_map(reader, &map);
+    if (err == ELC_EFORMAT && !has_magic(source))
+        return stranger(reader);
     if (err)
         return err;
     if (!elc_record_find(&map, "electra"))

@@ -380,6 +380,7 @@ static void test_strangers(void **state) {
          "xz -dc"},
         {BYTES("BZh91AY&SY"), "bzip2 -dc"},
         {BYTES("\xff\xd8\xff\xe0"), "not a stream"},
+        {BYTES("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0"), "not a stream: no header"},
         {BYTES("\x81\xa1x\x01"), "not a stream"},
         {BYTES("\xc1"), "not a stream"},
         {BYTES("\x80"), "not a stream"},
