@@ -13,23 +13,14 @@ struct finetune_options {
     bool multi_label, double_order;
 };
 
-static bool is_set(const struct option_list *set, const char *key) {
-    const size_t len = strlen(key);
-    for (size_t i = 0; i < set->n; i++)
-        if (strncmp(set->items[i], key, len) == 0 && set->items[i][len] == '=')
-            return true;
-    return false;
-}
-
 /* Options stand above the configuration they adjust. A stream of fewer texts than a batch by
  * default has is one batch. */
-static void apply_options(struct train *train, const struct option_list *set,
-                          struct elc_finetune_job *job) {
+static void apply_options(struct train *train, struct elc_finetune_job *job) {
     const uint64_t n = elc_examples_count(train->run.train);
     if (train_given(train, "batch"))
         job->config.train_batch_size = train->batch;
-    else if (!is_set(set, "train_batch_size") && n > 0 && n < job->config.train_batch_size)
-        job->config.train_batch_size = n;
+    else if (job->config.train_batch_size == 0)
+        job->config.train_batch_size = n > 0 && n < ELC_FINETUNE_BATCH ? n : ELC_FINETUNE_BATCH;
     if (train_given(train, "lr"))
         job->config.learning_rate = train->lr;
     if (job->double_order)
@@ -65,7 +56,7 @@ static int run(struct train *train, const struct finetune_options *options,
                                  &job->network);
     if (err)
         return err;
-    apply_options(train, &options->set, job);
+    apply_options(train, job);
     err = options->trials > 0 ? run_trials(train, options->trials, job)
                               : elc_finetune_run(&train->run, job, &train->work);
     train->tool.rejected += job->n_passed_over;

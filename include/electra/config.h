@@ -144,6 +144,8 @@ struct elc_pretrain_config {
  * generator_layers), FFN = 4·hidden, heads = max(1, hidden // 64) unless given as generator_….
  * Its embeddings are as wide as the discriminator's, which it shares, unless they are untied. */
 int elc_pretrain_config_read(struct elc_pretrain_config *config, const char *name) ELC_MUST_CHECK;
+/* Is it one of those names? */
+bool elc_pretrain_config_is_preset(const char *name);
 /* The same with "key=value" overrides applied before the generator's shape is derived. */
 int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
                               const char *const *overrides, size_t n_overrides) ELC_MUST_CHECK;

@@ -34,8 +34,8 @@ struct elc_finetune_job {
     uint64_t n_passed_over; /* records of the validation stream, counted by the run */
 };
 
-/* Reads config and vocabulary of the model `init`; or else, `init` NULL, the shape that
- * elc_pretrain_config_read knows by `config` and the vocabulary of a file. */
+/* Reads config and vocabulary of the model `init`; or else, `init` NULL, what
+ * elc_finetune_config_read knows by `config`, and the vocabulary of a file. */
 int elc_finetune_job_open(struct elc_finetune_job *job, const char *init, const char *config,
                           const char *vocab) ELC_MUST_CHECK;
 void elc_finetune_job_free(struct elc_finetune_job *job);

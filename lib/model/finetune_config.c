@@ -48,7 +48,6 @@ void elc_finetune_config_default(struct elc_finetune_config *config,
                                                                 : 0.9,
         .weight_decay_rate = 0.01,
         .warmup_proportion = 0.1,
-        .train_batch_size = 32,
         .lr_decay_power = 1,
         .adam_beta1 = 0.9,
         .adam_beta2 = 0.999,
@@ -58,6 +57,75 @@ void elc_finetune_config_default(struct elc_finetune_config *config,
         .answerable_weight = 0.5,
     };
 }
+
+/* ---- files ---- */
+
+/* A key of the network; 1, 0 if it is none, or an error. */
+static int store_network(struct elc_config *network, const char *key, const json_t *value) {
+    if (strcmp(key, "vocab_size") == 0 || strcmp(key, "pad_token_id") == 0)
+        return elc_fail(ELC_EFORMAT, "'%s' is the vocabulary's to say", key);
+    const struct elc_setting *setting =
+        elc_setting_find(elc_config_settings, elc_n_config_settings, key);
+    if (!setting)
+        setting = elc_setting_find(network_settings, N_NETWORK, key);
+    if (!setting)
+        return 0;
+    int err = elc_setting_store(setting, network, value, ELC_EFORMAT);
+    return err ? err : 1;
+}
+
+/* Defaults depend on the shape: that comes first. */
+static int store_object(struct elc_finetune_config *config, struct elc_config *network,
+                        json_t *object) {
+    const char *key;
+    json_t *value;
+    int err = 0;
+    json_object_foreach(object, key, value) {
+        const struct elc_setting *own = elc_setting_find(own_settings, N_OWN, key);
+        int known = own ? 1 : store_network(network, key, value);
+        if (known <= 0)
+            return known ? known : elc_fail(ELC_EFORMAT, "unknown key '%s' for fine-tuning", key);
+    }
+    elc_finetune_config_default(config, network, false);
+    json_object_foreach(object, key, value) {
+        const struct elc_setting *own = elc_setting_find(own_settings, N_OWN, key);
+        if (own && !err)
+            err = elc_setting_store(own, config, value, ELC_EFORMAT);
+    }
+    return err;
+}
+
+static int read_file(struct elc_finetune_config *config, struct elc_config *network,
+                     const char *path) {
+    json_t *object;
+    elc_config_default(network);
+    int err = elc_settings_read(&object, path);
+    if (!err && (err = store_object(config, network, object)))
+        err = elc_context(err, "%s", path);
+    json_decref(object);
+    return err;
+}
+
+int elc_finetune_config_read(struct elc_finetune_config *config, struct elc_config *network,
+                             const char *name) {
+    if (!elc_pretrain_config_is_preset(name)) {
+        int err = read_file(config, network, name);
+        if (err)
+            return err;
+        struct elc_config shape = *network;
+        shape.vocab_size = 1; /* it is not known yet; any size lets the rest be checked */
+        return elc_config_check(&shape);
+    }
+    struct elc_pretrain_config preset;
+    int err = elc_pretrain_config_read(&preset, name);
+    if (err)
+        return err;
+    *network = preset.discriminator;
+    elc_finetune_config_default(config, network, false);
+    return 0;
+}
+
+/* ---- overrides ---- */
 
 static int store(struct elc_finetune_config *config, struct elc_config *network, const char *key,
                  const json_t *value) {

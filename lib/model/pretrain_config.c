@@ -17,11 +17,8 @@
 #include <string.h>
 #include <jansson.h>
 
-#include "electra/file.h"
 #include "electra/json_text.h"
 #include "settings.h"
-
-enum { FILE_BYTES_LIMIT = 1024 * 1024 };
 
 /* A configuration on its way: with the fractions that the generator is derived from. */
 struct draft {
@@ -132,6 +129,13 @@ static const struct {
 } presets[] = {{"nano", nano}, {"small", small}, {"base", base}, {"large", large}};
 enum { N_PRESETS = sizeof presets / sizeof presets[0] };
 
+bool elc_pretrain_config_is_preset(const char *name) {
+    for (size_t i = 0; i < N_PRESETS; i++)
+        if (strcmp(name, presets[i].name) == 0)
+            return true;
+    return false;
+}
+
 /* ---- files and overrides ---- */
 
 static int store(struct draft *draft, const char *key, const json_t *value, enum elc_err error) {
@@ -159,20 +163,11 @@ static int store_object(struct draft *draft, json_t *object) {
 }
 
 static int read_file(struct draft *draft, const char *path) {
-    struct elc_map map;
-    int err = elc_map_open(&map, path);
-    if (err < 0)
-        return elc_context(err, "configuration is none of nano, small, base, large");
-    if (map.len > FILE_BYTES_LIMIT) {
-        err = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, FILE_BYTES_LIMIT);
-    } else {
-        json_t *object = elc_json_object((const char *)map.data, map.len, path);
-        err = object ? store_object(draft, object) : ELC_EFORMAT;
-        if (object && err < 0)
-            err = elc_context(err, "%s", path);
-        json_decref(object);
-    }
-    elc_map_close(&map);
+    json_t *object;
+    int err = elc_settings_read(&object, path);
+    if (!err && (err = store_object(draft, object)))
+        err = elc_context(err, "%s", path);
+    json_decref(object);
     return err;
 }
 

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "electra/config.h"
+#include "electra/file.h"
+
+enum { FILE_BYTES_LIMIT = 1024 * 1024 };
 
 static const char *const activation_names[] = {
     [ELC_GELU] = "gelu",
@@ -13,6 +16,18 @@ static const char *const activation_names[] = {
     [ELC_RELU] = "relu",
 };
 enum { N_ACTIVATIONS = sizeof activation_names / sizeof activation_names[0] };
+
+/* What else transformers calls them: other ways to compute the same function. */
+static const struct {
+    const char *name;
+    enum elc_activation activation;
+} synonyms[] = {
+    {"gelu_python", ELC_GELU},
+    {"gelu_pytorch_tanh", ELC_GELU_NEW},
+    {"gelu_fast", ELC_GELU_NEW},
+    {"gelu_accurate", ELC_GELU_NEW},
+};
+enum { N_SYNONYMS = sizeof synonyms / sizeof synonyms[0] };
 
 const struct elc_setting *elc_setting_find(const struct elc_setting *settings, size_t n_settings,
                                            const char *key) {
@@ -70,6 +85,12 @@ static int store_activation(const struct elc_setting *setting, void *member, con
     for (size_t i = 0; name && i < N_ACTIVATIONS; i++) {
         if (strcmp(name, activation_names[i]) == 0) {
             *(enum elc_activation *)member = (enum elc_activation)i;
+            return 0;
+        }
+    }
+    for (size_t i = 0; name && i < N_SYNONYMS; i++) {
+        if (strcmp(name, synonyms[i].name) == 0) {
+            *(enum elc_activation *)member = synonyms[i].activation;
             return 0;
         }
     }
@@ -149,4 +170,18 @@ json_t *elc_json_object(const char *text, size_t len, const char *name) {
         object = NULL;
     }
     return object;
+}
+
+int elc_settings_read(json_t **object, const char *path) {
+    struct elc_map map;
+    *object = NULL;
+    int err = elc_map_open(&map, path);
+    if (err)
+        return elc_context(err, "configuration is none of nano, small, base, large");
+    if (map.len > FILE_BYTES_LIMIT)
+        err = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, FILE_BYTES_LIMIT);
+    else if (!(*object = elc_json_object((const char *)map.data, map.len, path)))
+        err = ELC_EFORMAT;
+    elc_map_close(&map);
+    return err;
 }

@@ -30,18 +30,18 @@ static int open_model(struct elc_finetune_job *job, const char *init) {
                         "%s: its vocabulary has %llu tokens, its configuration says %u", job->init,
                         (unsigned long long)size, job->network.vocab_size);
     job->network.labels = job->labels.names;
+    elc_finetune_config_default(&job->config, &job->network, true);
     return 0;
 }
 
+/* Shape and training of a configuration, and the vocabulary. */
 static int open_shape(struct elc_finetune_job *job, const char *config, const char *vocab) {
-    struct elc_pretrain_config shape;
-    int err = elc_pretrain_config_read(&shape, config);
+    int err = elc_finetune_config_read(&job->config, &job->network, config);
     if (!err)
         err = elc_vocab_read(&job->vocab, vocab);
     if (err)
         return err;
     const struct elc_vocab_id *id = elc_vocab_id(job->vocab);
-    job->network = shape.discriminator;
     job->network.architecture = ELC_ENCODER;
     job->network.vocab_size = (uint32_t)id->size;
     job->network.pad_token_id = id->pad;
@@ -53,9 +53,8 @@ int elc_finetune_job_open(struct elc_finetune_job *job, const char *init, const 
     int err = init ? open_model(job, init) : open_shape(job, config, vocab);
     if (err)
         return err;
-    if (job->google && job->task == ELC_TASK_TAG)
+    if (job->google && job->task == ELC_TASK_TAG && (init || job->network.classifier_dropout < 0))
         job->network.classifier_dropout = 0; /* transformers' class, without its dropout */
-    elc_finetune_config_default(&job->config, &job->network, init != NULL);
     return 0;
 }
 

@@ -501,8 +501,7 @@ agrees() {
 @test "what a training says of its validation, electra-eval says of the results" {
     cat > tiny.json << 'JSON'
 {"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
- "intermediate_size": 32, "train_batch_size": 4, "max_position_embeddings": 64,
- "max_seq_length": 64}
+ "intermediate_size": 32, "train_batch_size": 4, "max_position_embeddings": 64}
 JSON
     electra-vocab -q --size 500 "$CORPUS" > words.txt
     for i in {1..6}; do
@@ -526,8 +525,7 @@ JSON
 @test "answers of a model, to questions that have one and to others, in both formats" {
     cat > tiny.json << 'JSON'
 {"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
- "intermediate_size": 32, "train_batch_size": 4, "max_position_embeddings": 64,
- "max_seq_length": 64}
+ "intermediate_size": 32, "max_position_embeddings": 64}
 JSON
     electra-vocab -q --size 500 "$CORPUS" > words.txt
     cat > squad.json << 'JSON'

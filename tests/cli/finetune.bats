@@ -9,8 +9,7 @@ setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
     cat > tiny.json << 'JSON'
 {"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
- "intermediate_size": 32, "generator_hidden_size": 1.0, "train_batch_size": 4,
- "max_position_embeddings": 64, "max_seq_length": 64}
+ "intermediate_size": 32, "max_position_embeddings": 64}
 JSON
     electra-vocab -q --size 1000 "$CORPUS" > vocab.txt
     for i in {1..12}; do
@@ -219,7 +218,9 @@ refuses() {
 
 @test "a pre-trained run is a model to start from" {
     electra-tokenize -q --docs --max-length 32 --vocab vocab.txt "$CORPUS" > a.els
-    electra-train pretrain --config tiny.json --vocab vocab.txt --steps 2 -o p a.els > p.out
+    sed 's/}/, "generator_hidden_size": 1.0, "train_batch_size": 4, "max_seq_length": 64}/' \
+        tiny.json > both.json
+    electra-train pretrain --config both.json --vocab vocab.txt --steps 2 -o p a.els > p.out
     electra-train classify -q --init p --steps 2 -o m three.els > m.out
     electra-score -m m three.els > scores.tsv
 }
@@ -266,6 +267,65 @@ refuses() {
     tail -n 1 m.out | grep -q '"step":2,'
     train regress n --epochs 1 pairs.els # fewer than a batch by default has
     tail -n 1 n.out | grep -q '"step":1,'
+}
+
+# setting KEY DIR: what the run in DIR was started with.
+setting() {
+    sed -nE "s/^ *\"$1\": ([^,]*),?$/\\1/p" "$2/latest/state/state.json" | head -n 1
+}
+
+@test "the settings of a --config file are obeyed, --set and options win" {
+    sed 's/}/, "learning_rate": 0.002, "layerwise_lr_decay": 0.5, "weight_decay_rate": 0.125,\
+        "warmup_proportion": 0.25, "train_batch_size": 12, "lr_decay_power": 2, "adam_beta1": 0.5,\
+        "adam_beta2": 0.75, "adam_epsilon": 0.001, "adam_bias_correction": true,\
+        "max_grad_norm": 2, "sum_loss": false, "answerable_weight": 0.25,\
+        "hidden_dropout_prob": 0.25, "attention_probs_dropout_prob": 0.5,\
+        "classifier_dropout": 0.75}/' tiny.json > full.json
+    electra-train classify --config full.json --vocab vocab.txt --epochs 1 -o m three.els > m.out
+    tail -n 1 m.out | grep -q '"step":3,'
+    # the same by --set
+    mapfile -t settings < <(tr -d '{}\n ' < full.json | tr ',' '\n' | grep -vE 'size|num_|max_pos' |
+        tr -d '"' | sed 's/:/=/')
+    [ "${#settings[@]}" -eq 15 ]
+    electra-train classify --config tiny.json --vocab vocab.txt --epochs 1 "${settings[@]/#/--set=}" \
+        --set train_batch_size=12 -o s three.els > s.out
+    diff -r m/latest/ s/latest/
+    [ "$(setting layerwise_lr_decay m)" = 0.5 ]
+    [ "$(setting classifier_dropout m)" = 0.75 ]
+    electra-train classify --config full.json --vocab vocab.txt --epochs 1 --set sum_loss=true \
+        --set adam_beta1=0.25 --batch 18 --lr 0.004 --warmup 1 -o o three.els > o.out
+    tail -n 1 o.out | grep -q '"step":2,'
+    [ "$(setting adam_beta1 o)" = 0.25 ]
+    [ "$(setting learning_rate o)" = 0.0040000000000000001 ]
+    [ "$(setting sum_loss o)" = true ]
+    [ "$(setting num_warmup_steps o)" = 1.0 ]
+    [ "$(setting weight_decay_rate o)" = 0.125 ]
+    # the order in the file is all the same: defaults follow the shape
+    echo '{"sum_loss": true, "max_position_embeddings": 64, "num_hidden_layers": 1, "hidden_size": 512,
+        "num_attention_heads": 2, "intermediate_size": 8, "embedding_size": 8}' > wide.json
+    electra-train classify --config wide.json --vocab vocab.txt --steps 1 -o w three.els > w.out
+    [ "$(setting learning_rate w)" = 0.0001 ] || [ "$(setting learning_rate w)" = 0.00010000000000000001 ]
+}
+
+@test "what a --config file says in vain is refused by name" {
+    for key in '"mask_prob": 0.2' '"generator_hidden_size": 1.0' '"num_warmup_steps": 5' \
+        '"nonsense": 1' '"max_seq_length": 64'; do
+        sed "s/}/, $key}/" tiny.json > other.json
+        status_is 1 electra-train classify --config other.json --vocab vocab.txt -o m three.els
+        [[ "$stderr" == "electra-train: other.json: unknown key '$(cut -d '"' -f 2 <<< "$key")' for fine-tuning" ]]
+    done
+    sed 's/}/, "vocab_size": 5}/' tiny.json > other.json
+    status_is 1 electra-train classify --config other.json --vocab vocab.txt -o m three.els
+    [[ "$stderr" == "electra-train: other.json: 'vocab_size' is the vocabulary's to say" ]]
+    sed 's/}/, "learning_rate": "fast"}/' tiny.json > other.json
+    status_is 1 electra-train classify --config other.json --vocab vocab.txt -o m three.els
+    [[ "$stderr" == "electra-train: other.json: 'learning_rate' is not a number above 0 and below 10" ]]
+    sed 's/"num_attention_heads": 2/"num_attention_heads": 3/' tiny.json > other.json
+    status_is 2 electra-train classify --config other.json --vocab vocab.txt -o m three.els
+    [[ "$stderr" == *"num_attention_heads"* ]]
+    status_is 1 electra-train classify --config none.json --vocab vocab.txt -o m three.els
+    [[ "$stderr" == *"configuration is none of nano, small, base, large"* ]]
+    [ ! -e m ]
 }
 
 @test "a pipe is read to its end before the first step" {
