@@ -162,6 +162,62 @@ static void neighbours(void **state) {
     close_example(&e);
 }
 
+/* A text longer than a beam looks at together: the loss of each span is what its beam says. */
+static void long_text(void **state) {
+    (void)state;
+    enum { LENGTH = 120 };
+    struct elc_config config;
+    struct elc_table table;
+    struct elc_finetune *finetune;
+    struct elc_finetune_sums sums;
+    const struct elc_answer_beam *beams;
+    uint32_t ids[LENGTH];
+    uint8_t types[LENGTH];
+    elc_config_default(&config);
+    config.architecture = ELC_GOOGLE_ANSWERER;
+    config.vocab_size = LENGTH;
+    config.embedding_size = config.hidden_size = 8;
+    config.num_hidden_layers = 1;
+    config.num_attention_heads = 2;
+    config.intermediate_size = 16;
+    config.max_position_embeddings = LENGTH;
+    check(elc_table_build(&table, &config, ELC_SHARE_NOTHING));
+    elc_float *values = malloc(table.total * sizeof *values);
+    elc_table_init(&table, values, 1, 0, 0.5);
+    const struct elc_finetune_setup setup = {
+        .task = ELC_TASK_QA, .config = &config, .table = &table, .values = values};
+    check(elc_finetune_new(&finetune, &setup));
+    for (uint32_t i = 0; i < LENGTH; i++) {
+        ids[i] = i * 7 % LENGTH;
+        types[i] = i >= 5;
+    }
+    struct elc_task_batch batch = {0};
+    struct elc_target target = {0};
+    check(elc_task_batch_add(&batch, ELC_TASK_QA, 2, ids, types, LENGTH, &target, 0));
+    check(elc_finetune_evaluate(&sums, finetune, &batch));
+    check(elc_finetune_beams(&beams, finetune));
+    const struct elc_answer_beam beam = *beams;
+    assert_int_equal(beam.n, ELC_ANSWER_BEAM);
+    size_t n_spans = 0;
+    for (size_t i = 0; i < beam.n; i += 3)
+        for (size_t k = 0; k < beam.n; k++) {
+            target = (struct elc_target){.start = beam.starts[i], .end = beam.ends[i][k]};
+            if (target.start > target.end)
+                continue;
+            elc_task_batch_clear(&batch);
+            check(elc_task_batch_add(&batch, ELC_TASK_QA, 2, ids, types, LENGTH, &target, 0));
+            check(elc_finetune_evaluate(&sums, finetune, &batch));
+            const double expected = -(beam.start_log_p[i] + beam.end_log_p[i][k]) / 2;
+            assert_true(fabs(sums.loss - expected) < 1e-6);
+            n_spans++;
+        }
+    assert_true(n_spans > 20);
+    elc_finetune_destroy(finetune);
+    elc_task_batch_free(&batch);
+    elc_table_free(&table);
+    free(values);
+}
+
 static void an_answer_in_the_question(void **state) {
     (void)state;
     static const uint32_t ids[] = {2, 7, 3, 8, 3};
@@ -182,6 +238,7 @@ int main(void) {
         cmocka_unit_test(loss_and_gradients),
         cmocka_unit_test(beams),
         cmocka_unit_test(neighbours),
+        cmocka_unit_test(long_text),
         cmocka_unit_test(an_answer_in_the_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
