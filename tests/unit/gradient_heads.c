@@ -119,9 +119,8 @@ static void check_gradients(enum elc_finetune_task task, enum elc_architecture a
     loss_of(&s, s.wanted);
     for (size_t i = 0; i < s.table.n_tensors; i++) {
         const struct elc_tensor *tensor = &s.table.tensors[i];
-        const size_t stride = tensor->count > 24 ? tensor->count / 16 | 1 : 1;
-        elc_test_gradient(tensor->name, s.values + tensor->offset, s.gradients + tensor->offset,
-                          tensor->count, stride, value, &s);
+        elc_test_direction(tensor->name, s.values + tensor->offset, s.gradients + tensor->offset,
+                           tensor->count, value, &s);
     }
     elc_finetune_destroy(s.wanted);
     elc_finetune_destroy(s.value);
