@@ -5,6 +5,8 @@
 #include <jansson.h>
 
 #include "electra/answers.h"
+#include "electra/counts.h"
+#include "electra/entities.h"
 #include "electra/finetune_run.h"
 #include "electra/optimizer.h"
 #include "run.h"
@@ -36,6 +38,33 @@ struct finetuning {
 const char *const *elc_finetune_metrics(enum elc_finetune_task task);
 /* The function of struct elc_task. */
 int elc_finetune_validate(void *self, json_t *line) ELC_MUST_CHECK;
+
+/* Labels of words over a stream (finetune_tags.c). A zeroed struct is empty. */
+struct tag_sums {
+    struct elc_counts *counts; /* [n_classes] by class or, if `spans`, of the types' spans */
+    size_t n_classes;
+    bool spans; /* all labels are those of BIO or BIOES */
+    uint64_t n_words, n_correct;
+    struct elc_buffer tags;  /* struct elc_tag of each class */
+    struct elc_buffer words; /* of the text that the last window belongs to */
+    struct elc_buffer gold, predicted;
+};
+/* `counts`, zero, are the caller's. */
+int tag_sums_begin(struct tag_sums *sums, const struct elc_config *config,
+                   struct elc_counts *counts) ELC_MUST_CHECK;
+/* Words of a text, all or those of a window. */
+struct tag_window {
+    size_t n;
+    const uint32_t *gold;    /* [n] classes */
+    const elc_float *logits; /* [n, n_classes] */
+    const uint32_t *tokens;  /* [n] each one's first token; NULL: these are all words there are */
+    const uint32_t *words;   /* the number of each token's word */
+    const uint8_t *best;     /* 1: the token has the most context here; or NULL */
+    bool is_last;            /* no other window follows */
+};
+/* The last window of a text adds the text. */
+int tag_sums_add(struct tag_sums *sums, const struct tag_window *window) ELC_MUST_CHECK;
+void tag_sums_free(struct tag_sums *sums);
 
 /* Answers over a stream (finetune_answers.c). A zeroed struct is empty. */
 struct answer_sums {

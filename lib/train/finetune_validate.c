@@ -6,7 +6,7 @@
 
 #include "electra/correlation.h"
 #include "electra/counts.h"
-#include "electra/entities.h"
+#include "electra/items.h"
 #include "finetune_inside.h"
 
 enum { VALID_TEXTS = 64 }; /* read at a time */
@@ -43,179 +43,205 @@ struct validation {
     struct finetuning *f;
     struct elc_finetune_sums sums;
     struct elc_counts *counts;         /* [n] of classes; of spans' types, which are fewer */
+    uint64_t n_texts;                  /* SET */
     uint64_t n_exact;                  /* SET: texts with all labels right */
+    struct tag_sums tags;              /* TAG */
     struct answer_sums answers;        /* QA */
     struct elc_buffer gold, predicted; /* double: REGRESS */
-    struct elc_buffer tags;            /* struct elc_tag: TAG, of each class */
-    struct elc_buffer text_gold, text_predicted; /* struct elc_tag: of one text's words */
-    bool spans;                                  /* TAG: the labels are BIO's or BIOES's */
+    struct elc_buffer places;          /* struct place of each text that waits to be evaluated */
+    double *scores;                    /* [n] of a text, as its task judges them */
 };
 
-/* ---- tags ---- */
+/* A text among windows: it is number k of n. */
+struct place {
+    uint64_t k, n;
+};
 
-/* The number of a type: the first class that has it. */
-static uint32_t type_number(const struct validation *v, const char *type, size_t len) {
-    const struct elc_config *config = &v->f->config;
-    for (uint32_t i = 0; i < config->num_labels; i++) {
-        char prefix;
-        const char *other;
-        size_t other_len;
-        const char *name = config->labels[i];
-        if (elc_tag_split(&prefix, &other, &other_len, name, strlen(name)) && prefix != 'O' &&
-            other_len == len && memcmp(other, type, len) == 0)
-            return i;
-    }
-    return 0;
-}
+/* ---- predictions, one text at a time ---- */
 
-/* Takes the classes' names apart; labels that are not all tags of spans have no spans. */
-static int split_tags(struct validation *v) {
-    const struct elc_config *config = &v->f->config;
-    v->spans = v->f->job->task == ELC_TASK_TAG;
-    int err = 0;
-    for (uint32_t i = 0; !err && v->spans && i < config->num_labels; i++) {
-        struct elc_tag tag = {.prefix = 'O'};
-        const char *type;
-        size_t len;
-        v->spans =
-            elc_tag_split(&tag.prefix, &type, &len, config->labels[i], strlen(config->labels[i]));
-        if (v->spans && tag.prefix != 'O')
-            tag.type = type_number(v, type, len);
-        err = elc_buffer_append(&v->tags, &tag, sizeof tag);
-    }
-    return err;
-}
-
-/* ---- predictions ---- */
-
-static uint32_t likeliest(const elc_float *logits, size_t n) {
+static void add_class(struct validation *v, uint32_t gold) {
     uint32_t best = 0;
-    for (uint32_t i = 1; i < n; i++)
-        if (logits[i] > logits[best])
+    for (uint32_t i = 1; i < v->f->config.num_labels; i++)
+        if (v->scores[i] > v->scores[best])
             best = i;
-    return best;
-}
-
-static void count_class(struct validation *v, uint32_t gold, uint32_t predicted) {
     v->counts[gold].gold++;
-    v->counts[predicted].predicted++;
-    v->counts[gold].correct += gold == predicted;
+    v->counts[best].predicted++;
+    v->counts[gold].correct += gold == best;
 }
 
-static void add_classes(struct validation *v, const struct elc_task_batch *batch,
-                        const elc_float *logits) {
-    const size_t n = v->f->config.num_labels;
-    for (size_t i = 0; i < batch->n_items; i++)
-        count_class(v, batch->classes[i], likeliest(logits + i * n, n));
-}
-
-static void add_sets(struct validation *v, const struct elc_task_batch *batch,
-                     const elc_float *logits) {
-    const size_t n = v->f->config.num_labels;
-    for (size_t i = 0; i < batch->n_items; i++) {
-        bool exact = true;
-        for (size_t k = 0; k < n; k++) {
-            const bool gold = batch->values[i * n + k] > 0, predicted = logits[i * n + k] > 0;
-            v->counts[k].gold += gold;
-            v->counts[k].predicted += predicted;
-            v->counts[k].correct += gold && predicted;
-            exact = exact && gold == predicted;
-        }
-        v->n_exact += exact;
+static void add_set(struct validation *v, const float *gold, double threshold) {
+    bool exact = true;
+    for (size_t i = 0; i < v->f->config.num_labels; i++) {
+        const bool is = gold[i] > 0, predicted = v->scores[i] > threshold;
+        v->counts[i].gold += is;
+        v->counts[i].predicted += predicted;
+        v->counts[i].correct += is && predicted;
+        exact = exact && is == predicted;
     }
+    v->n_exact += exact;
+    v->n_texts++;
 }
 
-static int add_numbers(struct validation *v, const struct elc_task_batch *batch,
-                       const elc_float *outputs) {
-    const size_t n = batch->n_items * v->f->config.num_labels;
+static int add_numbers(struct validation *v, const float *gold) {
     int err = 0;
-    for (size_t i = 0; !err && i < n; i++) {
-        const double gold = (double)batch->values[i], predicted = (double)outputs[i];
-        err = elc_buffer_append(&v->gold, &gold, sizeof gold);
+    for (size_t i = 0; !err && i < v->f->config.num_labels; i++) {
+        const double number = (double)gold[i];
+        err = elc_buffer_append(&v->gold, &number, sizeof number);
         if (!err)
-            err = elc_buffer_append(&v->predicted, &predicted, sizeof predicted);
+            err = elc_buffer_append(&v->predicted, &v->scores[i], sizeof number);
     }
     return err;
 }
 
-/* The words of each text as tags, and the spans that they make. */
-static int add_spans(struct validation *v, const struct elc_task_batch *batch,
+/* The probabilities of a window's classes, or its numbers, added to those of the windows before, as
+ * electra-score does. Their mean has the same order as their sum. */
+static void add_window(struct validation *v, const elc_float *logits, const struct place *place) {
+    const size_t n = v->f->config.num_labels;
+    const enum elc_finetune_task task = v->f->job->task;
+    double max = (double)logits[0], sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        max = fmax(max, (double)logits[i]);
+        v->scores[i] = place->k == 1 ? 0 : v->scores[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)logits[i] - max);
+    for (size_t i = 0; i < n; i++)
+        v->scores[i] += task == ELC_TASK_CLASSIFY ? exp((double)logits[i] - max) / sum
+                        : task == ELC_TASK_SET    ? 1 / (1 + exp(-(double)logits[i]))
+                                                  : (double)logits[i];
+}
+
+/* Text i of a batch, which has one item. */
+static int add_item(struct validation *v, const struct elc_task_batch *batch, size_t i,
+                    const elc_float *logits, const struct place *place) {
+    const size_t n = v->f->config.num_labels;
+    add_window(v, logits + i * n, place);
+    if (place->k < place->n)
+        return 0;
+    for (size_t k = 0; k < n; k++)
+        v->scores[k] /= (double)place->n;
+    switch (v->f->job->task) {
+    case ELC_TASK_CLASSIFY:
+        add_class(v, batch->classes[i]);
+        return 0;
+    case ELC_TASK_SET:
+        add_set(v, batch->values + i * n, 0.5);
+        return 0;
+    default:
+        return add_numbers(v, batch->values + i * n);
+    }
+}
+
+/* The words of each text of a batch. */
+static int add_words(struct validation *v, const struct elc_task_batch *batch,
                      const elc_float *logits) {
-    const struct elc_tag *tags = (const struct elc_tag *)(const void *)v->tags.data;
     const size_t n = v->f->config.num_labels;
     int err = 0;
     for (size_t text = 0, i = 0; !err && text < batch->texts.n_sequences; text++) {
-        v->text_gold.len = v->text_predicted.len = 0;
-        for (; !err && i < batch->n_items && batch->rows[i] < batch->texts.starts[text + 1]; i++) {
-            err = elc_buffer_append(&v->text_gold, &tags[batch->classes[i]], sizeof *tags);
-            if (!err)
-                err = elc_buffer_append(&v->text_predicted, &tags[likeliest(logits + i * n, n)],
-                                        sizeof *tags);
-        }
-        elc_span_count(v->counts, (const struct elc_tag *)(const void *)v->text_gold.data,
-                       (const struct elc_tag *)(const void *)v->text_predicted.data,
-                       v->text_gold.len / sizeof *tags);
+        const size_t first = i;
+        while (i < batch->n_items && batch->rows[i] < batch->texts.starts[text + 1])
+            i++;
+        const struct tag_window all = {
+            .n = i - first,
+            .gold = batch->classes + first,
+            .logits = logits + first * n,
+            .is_last = true,
+        };
+        err = tag_sums_add(&v->tags, &all);
     }
     return err;
 }
 
-static int add_part(struct validation *v, const struct elc_task_batch *batch) {
+/* Texts of a batch, whose places are there. */
+static int add_part(struct validation *v, const struct elc_task_batch *batch,
+                    const struct place *places) {
     struct elc_finetune_sums sums;
     int err = elc_finetune_evaluate(&sums, v->f->finetune, batch);
     if (err || batch->n_items == 0)
         return err;
     const elc_float *logits = elc_finetune_logits(v->f->finetune);
     elc_finetune_sums_add(&v->sums, &sums);
-    switch (v->f->job->task) {
-    case ELC_TASK_CLASSIFY:
-        add_classes(v, batch, logits);
+    if (v->f->job->task == ELC_TASK_QA) /* window by window, in read_answers */
         return 0;
-    case ELC_TASK_SET:
-        add_sets(v, batch, logits);
-        return 0;
-    case ELC_TASK_REGRESS:
-        return add_numbers(v, batch, logits);
-    case ELC_TASK_TAG:
-        if (v->spans)
-            return add_spans(v, batch, logits);
-        add_classes(v, batch, logits);
-        return 0;
-    case ELC_TASK_QA: /* window by window, in read_answers */
-        return 0;
-    }
-    return 0;
+    if (v->f->job->task == ELC_TASK_TAG)
+        return add_words(v, batch, logits);
+    for (size_t i = 0; !err && i < batch->n_items; i++)
+        err = add_item(v, batch, i, logits, &places[i]);
+    return err;
 }
 
 /* ---- reading ---- */
 
 static int evaluate(struct validation *v) {
     struct elc_task_batches *batches = &v->f->valid_batches;
+    const struct place *places = (const struct place *)(const void *)v->places.data;
     int err = 0;
-    for (size_t i = 0; !err && i < batches->n_parts; i++)
-        err = add_part(v, &batches->parts[i]);
+    for (size_t i = 0; !err && i < batches->n_parts; i++) {
+        err = add_part(v, &batches->parts[i], places);
+        places += batches->parts[i].texts.n_sequences;
+    }
     elc_task_batches_clear(batches);
+    v->places.len = 0;
     return err;
 }
 
 /* A window of a question's context by itself: its record says where its tokens are. */
-static int evaluate_window(struct validation *v, const struct elc_record *record) {
+static int evaluate_question(struct validation *v, const struct elc_record *record) {
     const size_t n = v->f->valid_batches.labelled.n;
     int err = evaluate(v);
     return err ? err : answer_sums_add(&v->answers, v->f, record, n);
+}
+
+/* A window of a text whose words have labels, the only text of the batches, likewise. */
+static int evaluate_words(struct validation *v, const struct elc_record *record,
+                          const struct place *place) {
+    struct elc_task_batches *batches = &v->f->valid_batches;
+    const struct elc_labelled *labelled = &batches->labelled;
+    struct elc_finetune_sums sums;
+    size_t len = labelled->n;
+    struct tag_window window = {
+        .n = labelled->target.n_words,
+        .gold = labelled->target.labels,
+        .tokens = labelled->target.words,
+        .words = (const uint32_t *)(const void *)labelled->numbers.data,
+        .is_last = place->k == place->n,
+    };
+    int got = elc_record_bin(record, "best", &window.best, &len);
+    if (got >= 0 && len != labelled->n)
+        return elc_fail(ELC_EFORMAT, "key 'best' has %zu numbers for %zu tokens", len, labelled->n);
+    int err = got < 0 ? got : elc_finetune_evaluate(&sums, v->f->finetune, &batches->parts[0]);
+    if (err)
+        return err;
+    elc_finetune_sums_add(&v->sums, &sums);
+    window.logits = elc_finetune_logits(v->f->finetune);
+    err = tag_sums_add(&v->tags, &window);
+    elc_task_batches_clear(batches);
+    v->places.len = 0;
+    return err;
 }
 
 /* Labels that were not seen in training are here only if they are to be passed over. */
 static int add_record(struct validation *v, const struct elc_record *record) {
     struct finetuning *f = v->f;
     struct elc_task_batches *batches = &f->valid_batches;
-    int err = elc_labelled_read(&batches->labelled, record, f->valid_header, &f->labelling);
+    struct place place;
+    int err = elc_record_window(record, &place.k, &place.n);
+    if (!err)
+        err = elc_labelled_read(&batches->labelled, record, f->valid_header, &f->labelling);
     if (err)
         return batches->labelled.unseen && f->job->keep_going ? 0 : err;
+    const bool apart = f->job->task == ELC_TASK_TAG && place.n > 1;
+    if (apart && (err = evaluate(v)))
+        return err;
     err = elc_task_batches_add(batches, &f->labelling);
+    if (!err)
+        err = elc_buffer_append(&v->places, &place, sizeof place);
     if (err)
         return err;
     if (f->job->task == ELC_TASK_QA)
-        return evaluate_window(v, record);
+        return evaluate_question(v, record);
+    if (apart)
+        return evaluate_words(v, record, &place);
     return batches->n_texts == VALID_TEXTS ? evaluate(v) : 0;
 }
 
@@ -253,7 +279,7 @@ static int report_sets(struct validation *v, json_t *line) {
     const struct elc_named values[] = {
         {"f1_micro", elc_prf_average(v->counts, n, ELC_MICRO, false).f1},
         {"f1_macro", elc_prf_average(v->counts, n, ELC_MACRO, false).f1},
-        {"accuracy", elc_ratio((double)v->n_exact, (double)v->sums.n_items)},
+        {"accuracy", elc_ratio((double)v->n_exact, (double)v->n_texts)},
     };
     return elc_metrics_add(line, "valid_", values, sizeof values / sizeof *values);
 }
@@ -279,7 +305,7 @@ static int report_tags(struct validation *v, json_t *line) {
         {"f1", prf.f1},
         {"precision", prf.precision},
         {"recall", prf.recall},
-        {"accuracy", elc_ratio((double)v->sums.n_correct, (double)v->sums.n_items)},
+        {"accuracy", elc_ratio((double)v->tags.n_correct, (double)v->tags.n_words)},
     };
     return elc_metrics_add(line, "valid_", values, sizeof values / sizeof *values);
 }
@@ -315,18 +341,22 @@ static int report(struct validation *v, json_t *line) {
 
 int elc_finetune_validate(void *self, json_t *line) {
     struct validation v = {.f = self};
-    v.counts = calloc(v.f->config.num_labels, sizeof *v.counts);
-    int err = v.counts ? split_tags(&v) : elc_fail_memory(0);
+    const size_t n = v.f->config.num_labels;
+    v.counts = calloc(n, sizeof *v.counts);
+    v.scores = calloc(n, sizeof *v.scores);
+    int err = v.counts && v.scores ? 0 : elc_fail_memory(n * sizeof *v.counts);
+    if (!err && v.f->job->task == ELC_TASK_TAG)
+        err = tag_sums_begin(&v.tags, &v.f->config, v.counts);
     if (!err)
         err = read_stream(&v);
     if (!err)
         err = report(&v, line);
     free(v.counts);
+    free(v.scores);
     elc_buffer_free(&v.gold);
     elc_buffer_free(&v.predicted);
-    elc_buffer_free(&v.tags);
-    elc_buffer_free(&v.text_gold);
-    elc_buffer_free(&v.text_predicted);
+    elc_buffer_free(&v.places);
+    tag_sums_free(&v.tags);
     answer_sums_free(&v.answers);
     return err;
 }

@@ -229,17 +229,13 @@ static bool rest_is_outside(struct elc_items items, size_t n) {
     return true;
 }
 
-/* More labels than words have tokens are right where the rest was cut off, or where the last words
- * are nothing but characters that the tokenizer drops: then they are outside of everything. */
-static int check_lengths(const struct elc_record *record, const struct elc_field *label,
-                         size_t n_words) {
+/* More labels than words have tokens are right where the rest was cut off or is in other windows,
+ * or where the last words are nothing but characters that the tokenizer drops: then they are
+ * outside of everything. `rest`: there may be more. */
+static int check_lengths(const struct elc_field *label, size_t n_words, bool rest) {
     const size_t n_labels = label->as.count;
-    uint64_t cut = 0;
-    int got = elc_record_uint(record, "cut", &cut);
-    if (got < 0)
-        return got;
     if (n_labels < n_words ||
-        (n_labels > n_words && cut == 0 && !rest_is_outside(elc_field_items(label), n_words)))
+        (n_labels > n_words && !rest && !rest_is_outside(elc_field_items(label), n_words)))
         return elc_fail(ELC_EFORMAT, "key 'label' has %zu labels for %zu words", n_labels, n_words);
     return 0;
 }
@@ -247,17 +243,26 @@ static int check_lengths(const struct elc_record *record, const struct elc_field
 static int read_tags(struct elc_labelled *labelled, const struct elc_record *record,
                      const struct elc_field *label, const struct elc_labelling *labelling) {
     size_t n_words = 0;
+    uint64_t cut = 0, window = 1, n_windows = 1;
     int err = wants_array(label);
     if (!err)
         err = read_words(labelled, record, &n_words);
     if (!err)
-        err = check_lengths(record, label, n_words);
+        err = elc_record_uint(record, "cut", &cut);
+    if (err >= 0)
+        err = elc_record_window(record, &window, &n_windows);
+    if (!err)
+        err = check_lengths(label, n_words, cut > 0 || window < n_windows);
     if (err)
         return err;
     const uint32_t *words = (const uint32_t *)(const void *)labelled->numbers.data;
     struct elc_target *target = &labelled->target;
     target->words = (const uint32_t *)(const void *)labelled->words.data;
     target->n_words = labelled->words.len / sizeof *target->words;
+    if (window > 1 && target->n_words > 0) { /* its first token may be in the window before */
+        target->words++;
+        target->n_words--;
+    }
     struct elc_items items = elc_field_items(label);
     struct elc_field item;
     labelled->labels.len = 0;

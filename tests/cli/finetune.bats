@@ -633,6 +633,56 @@ windows_apart() {
     [ "$(cut -f 2 accuracy)" = "$(awk -v n="$right" 'BEGIN { printf "%.6g", n / 40 }')" ]
 }
 
+@test "validation on texts in windows reports what score and eval do" {
+    for i in {1..9}; do
+        printf 'a good day %s it is now the very first one of them all\t%s\n' "$i" $((i % 2))
+        printf 'good\t0\nnot the first day\t1\n'
+    done > long.tsv
+    electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 9 --stride 2 long.tsv > w.els
+    for i in {1..4}; do
+        printf 'John B-PER\nsees O\nNew B-LOC\nYorkshire I-LOC\nin O\nParis B-LOC\n. O\nit O\nis O\nnot O\n\n'
+        printf 'Paris B-LOC\nis O\nnot O\nNew B-LOC\nYork I-LOC\n\n'
+    done > long.conll
+    electra-tokenize -q --vocab vocab.txt --conll --max-length 11 --stride 3 long.conll > t.els
+    sed -E 's/(.*)\t(.*)/{"text":"\1","label":["\2"]}/' long.tsv |
+        electra-tokenize -q --vocab vocab.txt --jsonl --text text --label label --max-length 9 \
+            --stride 2 > s.els
+    agrees() {
+        electra-train "$1" --config tiny.json --vocab vocab.txt --batch 8 --lr 0.01 --steps "$2" \
+            --valid "$3" --valid-every 100 -o "m$1$2" "${@:5}" "$3" > out
+        tail -n 1 out > last
+        electra-score -m "m$1$2" --format stream "$3" | electra-eval --metric "$4" > metrics
+        [ "$(value "valid_$4" "$(cat last)" | cut -c 1-7)" = "$(cut -f 2 metrics | cut -c 1-7)" ] ||
+            [ "$(cut -f 2 metrics)" = "$(value "valid_$4" "$(cat last)" | sed 's/\.0$//')" ]
+    }
+    agrees classify 6 w.els matthews
+    agrees classify 3 w.els f1_macro
+    agrees regress 4 w.els pearson
+    agrees regress 5 w.els mse
+    agrees tag 8 t.els f1
+    agrees tag 6 t.els accuracy
+    agrees classify 5 s.els f1_micro --multi-label
+    sed -E '/^$/!s/ .*/ X/; s/^(in|is) X/\1 Y/' long.conll |
+        electra-tokenize -q --vocab vocab.txt --conll --max-length 11 --stride 3 > x.els
+    agrees tag 3 x.els accuracy
+}
+
+@test "tag learns from texts in windows" {
+    for i in {1..8}; do
+        printf 'Paris B-LOC\nis O\nnot O\nNew B-LOC\nYork I-LOC\nJohn B-PER\nsees O\nit. O\nin O\nParis B-LOC\n\n'
+    done | electra-tokenize -q --vocab vocab.txt --conll --max-length 12 --stride 3 > w.els
+    train tag m --epochs 60 --lr 0.01 --valid w.els w.els
+    grep -q '"valid_f1":1' m.out
+    electra-score -m m w.els | head -n 10 | cut -f 3 | tr '\n' ' ' |
+        grep -qx 'B-LOC O O B-LOC I-LOC B-PER O O O B-LOC '
+    electra-view --header w.els | sed -E '2s/"B-LOC"\]/"B-LOC","O"]/' | electra-view --from jsonl > more.els
+    train tag n --steps 1 more.els # as far as this window can tell
+    electra-view --header w.els | sed -E '2s/"label":\[[^]]*\]/"label":["O"]/' |
+        electra-view --from jsonl > few.els
+    refuses tag few.els
+    [[ "$stderr" == *"few.els: record 1: key 'label' has 1 labels for"* ]]
+}
+
 @test "a long text in many windows takes no more memory" {
     yes 'a good day and a bad day' | head -n 8000 | tr '\n' ' ' > long
     (cat long; printf '\tpos\nbad\tneg\n') |
