@@ -1,8 +1,10 @@
-# SQuAD 2.0: the answer to a question in a text, or that there is none.
+# SQuAD: the answer to a question in a text, or that there is none. SQUAD=answerable-v1.1: the questions
+# that have one.
+SQUAD  ?= v2.0
 TASK   := qa
 BUDGET ?= --epochs 2
 LENGTH ?= 384
 LAYOUT := --squad
-TRAIN   = cat $(DATA)/squad2_mini/train-10articles-v2.0.json
-VALID   = cat $(DATA)/squad2_mini/dev-16articles-v2.0.json
+TRAIN   = cat $(DATA)/squad2_mini/train-10articles-$(SQUAD).json
+VALID   = cat $(DATA)/squad2_mini/dev-16articles-$(SQUAD).json
 include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk

@@ -6,8 +6,8 @@ setup() {
 }
 
 @test "scripts" {
-    shellcheck .ci/run scripts/* tests/run tests/bench/run pipelines/plot pipelines/demo/progress \
-        pipelines/demo/report pipelines/pretrain/documents
+    shellcheck .ci/run scripts/* tests/run tests/bench/{common,finetune,run,tokenizer} pipelines/plot \
+        pipelines/demo/progress pipelines/demo/report pipelines/pretrain/documents
 }
 
 @test "tests of commands" {
