@@ -26,6 +26,7 @@ const char *elc_convert_format_name(enum elc_convert_format format) {
 
 /* What all networks of a source have in common. */
 struct work {
+    const char *source;
     struct elc_conversion *conversion;
     const struct elc_convert_options *options;
     struct elc_foreign foreign;
@@ -250,6 +251,11 @@ static int save_network(struct work *work, const struct elc_config *config, cons
 
 /* ---- a network ---- */
 
+/* What the source itself, and none of the files beside it, does not have as it must be. */
+static int blame_source(const struct work *work, int err) {
+    return err ? elc_context(err, "%s", work->source) : 0;
+}
+
 static int take_tensors(struct work *work, const struct elc_config *config,
                         const struct elc_table *table, elc_float *values) {
     int err = 0;
@@ -270,9 +276,9 @@ static int write_network(struct work *work, const struct elc_config *config,
     if (err)
         return err;
     elc_float *values = elc_calloc_aligned(table.total, sizeof *values);
-    err = values ? take_tensors(work, config, &table, values) : ELC_ENOMEM;
+    err = values ? blame_source(work, take_tensors(work, config, &table, values)) : ELC_ENOMEM;
     if (!err)
-        err = check_vocab(work, config);
+        err = blame_source(work, check_vocab(work, config));
     if (!err)
         err = save_network(work, config, directory, &table, values);
     free(values);
@@ -288,6 +294,8 @@ static int convert_network(struct work *work, enum elc_foreign_network network,
     if (!err)
         err = elc_foreign_config(&config, &labels, &work->foreign, work->options,
                                  work->options->config);
+    if (!work->options->config && work->foreign.format == ELC_FORMAT_TENSORFLOW)
+        err = blame_source(work, err); /* its shapes are the configuration */
     if (!err)
         err = write_network(work, &config, directory);
     elc_labels_free(&labels);
@@ -311,29 +319,36 @@ static int convert_inside(struct work *work, enum elc_foreign_network network, c
     return err;
 }
 
-static int convert_networks(struct work *work, const char *directory) {
+/* Is what is wanted there? Sets which network to convert, or that both are. */
+static int choose_network(enum elc_foreign_network *network, bool *both, const struct work *work) {
     const bool generator = elc_foreign_has(&work->foreign, ELC_FOREIGN_GENERATOR);
     const bool discriminator = elc_foreign_has(&work->foreign, ELC_FOREIGN_DISCRIMINATOR);
     const enum elc_convert_networks wanted = work->options->networks;
+    *both = wanted == ELC_CONVERT_ALL && generator && discriminator;
+    *network = wanted == ELC_CONVERT_GENERATOR || (wanted == ELC_CONVERT_ALL && generator)
+                   ? ELC_FOREIGN_GENERATOR
+                   : ELC_FOREIGN_DISCRIMINATOR;
     if (wanted != ELC_CONVERT_ALL && work->foreign.format != ELC_FORMAT_TENSORFLOW)
         return elc_fail(ELC_EINVAL, "only TensorFlow's bundles hold two networks to choose from");
     if (wanted == ELC_CONVERT_GENERATOR && !generator)
         return elc_fail(ELC_EMISMATCH, "there is no generator in it");
     if (wanted == ELC_CONVERT_DISCRIMINATOR && !discriminator && !work->options->encoder)
         return elc_fail(ELC_EMISMATCH, "there is no discriminator's head in it");
-    if (wanted == ELC_CONVERT_ALL && generator && discriminator) {
-        if (work->options->config)
-            return elc_fail(ELC_EINVAL,
-                            "one configuration cannot be that of two networks: choose one");
-        int err = convert_inside(work, ELC_FOREIGN_DISCRIMINATOR, directory, "discriminator");
-        if (!err)
-            err = convert_inside(work, ELC_FOREIGN_GENERATOR, directory, "generator");
-        return err ? err : elc_fsync_directory(directory);
-    }
-    const bool take_generator =
-        wanted == ELC_CONVERT_GENERATOR || (wanted == ELC_CONVERT_ALL && generator);
-    return convert_network(work, take_generator ? ELC_FOREIGN_GENERATOR : ELC_FOREIGN_DISCRIMINATOR,
-                           directory);
+    if (*both && work->options->config)
+        return elc_fail(ELC_EINVAL, "one configuration cannot be that of two networks: choose one");
+    return 0;
+}
+
+static int convert_networks(struct work *work, const char *directory) {
+    enum elc_foreign_network network;
+    bool both;
+    int err = blame_source(work, choose_network(&network, &both, work));
+    if (err || !both)
+        return err ? err : convert_network(work, network, directory);
+    err = convert_inside(work, ELC_FOREIGN_DISCRIMINATOR, directory, "discriminator");
+    if (!err)
+        err = convert_inside(work, ELC_FOREIGN_GENERATOR, directory, "generator");
+    return err ? err : elc_fsync_directory(directory);
 }
 
 /* ---- the whole ---- */
@@ -358,9 +373,9 @@ static int list_unused(struct work *work) {
     return err;
 }
 
-static int convert(struct work *work, const char *output, const char *source) {
+static int convert(struct work *work, const char *output) {
     struct elc_staging *staging = NULL;
-    int err = elc_foreign_open(&work->foreign, source);
+    int err = elc_foreign_open(&work->foreign, work->source);
     if (err)
         return err;
     work->conversion->format = work->foreign.format;
@@ -370,11 +385,8 @@ static int convert(struct work *work, const char *output, const char *source) {
         err = read_text(work);
     if (!err)
         err = elc_staging_new(&staging, output);
-    if (!err) {
+    if (!err)
         err = convert_networks(work, elc_staging_path(staging));
-        if (err && err != ELC_EIO)
-            err = elc_context(err, "%s", source);
-    }
     if (!err)
         err = list_unused(work);
     if (!err)
@@ -386,9 +398,11 @@ static int convert(struct work *work, const char *output, const char *source) {
 int elc_convert(struct elc_conversion *conversion, const char *output, const char *source,
                 const struct elc_convert_options *options) {
     *conversion = (struct elc_conversion){0};
-    struct work work = {
-        .conversion = conversion, .options = options, .rules = {.strip_accents = -1}};
-    int err = convert(&work, output, source);
+    struct work work = {.source = source,
+                        .conversion = conversion,
+                        .options = options,
+                        .rules = {.strip_accents = -1}};
+    int err = convert(&work, output);
     free(work.used);
     elc_tokenizer_options_free(&work.rules);
     elc_vocab_destroy(work.vocab);

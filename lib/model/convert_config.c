@@ -235,7 +235,12 @@ static int config_of_shapes(struct elc_config *config, struct elc_labels *labels
         err = read_override(config, labels, foreign, options, path);
     else if (!options->encoder)
         err = guess_architecture(&config->architecture, foreign);
-    return err ? err : elc_config_check(config);
+    if (!err) {
+        err = elc_config_check(config);
+        if (err && path)
+            err = elc_context(err, "%s", path);
+    }
+    return err;
 }
 
 /* ---- the whole ---- */

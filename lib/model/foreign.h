@@ -70,8 +70,8 @@ bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name);
 /* ---- configuration (convert_config.c) ---- */
 
 /* The configuration of what has been opened and renamed: read from `path` (NULL: config.json beside
- * the tensors; a TensorFlow bundle, which has none, is known by its shapes). `labels` hold the
- * names that config->labels points at. */
+ * the tensors; a TensorFlow bundle, which has none, is known by its shapes). Messages name the
+ * file, if there is one. `labels` hold the names that config->labels points at. */
 int elc_foreign_config(struct elc_config *config, struct elc_labels *labels,
                        const struct elc_foreign *foreign, const struct elc_convert_options *options,
                        const char *path) ELC_MUST_CHECK;

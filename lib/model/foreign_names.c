@@ -4,7 +4,7 @@
  *     TensorFlow    a/kernel [in, out], a/bias; LayerNorm/gamma, beta; word_embeddings; layer_N;
  *                   the generator's under generator/, but for the embeddings that it shares; a
  *                   fine-tuned head under task_specific/TASK/
- *     PyTorch       BERT's prefix and head; no prefix; LayerNorm.gamma, beta
+ *     PyTorch       BERT's prefix and head; no prefix; LayerNorm.gamma, beta; "module." before all
  */
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +122,7 @@ static bool from_tensorflow(struct name *name, bool *transposed, const struct bu
     return true;
 }
 
-/* BERT's names, and names without the encoder's prefix. */
+/* BERT's names, names without the encoder's prefix, and with that of torch's DataParallel. */
 static void from_bert(struct name *name) {
     static const char *const starts[][2] = {
         {"bert.pooler.", "pooler."},
@@ -135,6 +135,7 @@ static void from_bert(struct name *name) {
         {"cls.predictions.output_bias", "generator_lm_head.bias"},
         {"cls.predictions.decoder.", "generator_lm_head."},
     };
+    replace_start(name, "module.", "");
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (replace_start(name, starts[i][0], starts[i][1]))
             break;

@@ -1,4 +1,5 @@
 /* The names of classes: id2label of config.json. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
@@ -16,6 +17,35 @@ static size_t parse_number(const char *text, size_t n) {
     return *end || number >= n ? n : (size_t)number;
 }
 
+/* A class may be called by a whole number: "0": 0. */
+static int take_name(const char **text, struct elc_labels *labels, const json_t *name) {
+    char digits[32];
+    if (json_is_integer(name)) {
+        const json_int_t number = json_integer_value(name);
+        const int len = snprintf(digits, sizeof digits, "%lld", (long long)number);
+        *text = elc_arena_text(&labels->arena, digits, (size_t)len);
+    } else if (json_is_string(name)) {
+        *text = elc_arena_text(&labels->arena, json_string_value(name), json_string_length(name));
+    } else {
+        return elc_fail(ELC_EFORMAT, "'id2label' does not name each class by a word");
+    }
+    return *text ? 0 : ELC_ENOMEM;
+}
+
+/* Results name classes: no two may be called alike. */
+static int check_distinct(const struct elc_labels *labels) {
+    json_t *seen = json_object();
+    int err = seen ? 0 : elc_fail_memory(0);
+    for (size_t i = 0; !err && i < labels->n; i++) {
+        if (json_object_get(seen, labels->names[i]))
+            err = elc_fail(ELC_EFORMAT, "'id2label' calls two classes '%s'", labels->names[i]);
+        else if (json_object_set_new(seen, labels->names[i], json_true()) != 0)
+            err = elc_fail_memory(0);
+    }
+    json_decref(seen);
+    return err;
+}
+
 static int take_names(struct elc_labels *labels, const json_t *names) {
     const char *number;
     json_t *name;
@@ -26,17 +56,15 @@ static int take_names(struct elc_labels *labels, const json_t *names) {
     memset(list, 0, n * sizeof *list);
     json_object_foreach((json_t *)(uintptr_t)names, number, name) {
         const size_t i = parse_number(number, n);
-        if (!json_is_string(name))
-            return elc_fail(ELC_EFORMAT, "'id2label' does not name each class by a word");
         if (i == n) /* with distinct keys, all of them below n, none is missing either */
             return elc_fail(ELC_EFORMAT, "'id2label' has '%s' among its %zu classes", number, n);
-        list[i] = elc_arena_text(&labels->arena, json_string_value(name), json_string_length(name));
-        if (!list[i])
-            return ELC_ENOMEM;
+        int err = take_name(&list[i], labels, name);
+        if (err)
+            return err;
     }
     labels->names = list;
     labels->n = n;
-    return 0;
+    return check_distinct(labels);
 }
 
 int elc_labels_parse(struct elc_labels *labels, const char *json, size_t len, const char *name) {

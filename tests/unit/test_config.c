@@ -35,6 +35,15 @@ static void missing_keys_take_the_defaults_of_transformers(void **state) {
     assert_true(config.initializer_range == 0.02);
 }
 
+static void activations_have_several_names(void **state) {
+    (void)state;
+    struct elc_config config;
+    assert_int_equal(parse(&config, "{\"hidden_act\": \"gelu_pytorch_tanh\"}"), 0);
+    assert_int_equal(config.hidden_act, ELC_GELU_NEW);
+    assert_int_equal(parse(&config, "{\"hidden_act\": \"gelu_python\"}"), 0);
+    assert_int_equal(config.hidden_act, ELC_GELU);
+}
+
 static void what_transformers_saved_is_read(void **state) {
     (void)state;
     struct elc_config config;
@@ -249,6 +258,7 @@ static void bad_files_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_keys_take_the_defaults_of_transformers),
+        cmocka_unit_test(activations_have_several_names),
         cmocka_unit_test(what_transformers_saved_is_read),
         cmocka_unit_test(formatting_and_parsing_are_inverse),
         cmocka_unit_test(what_cannot_be_computed_is_refused_by_name),

@@ -50,6 +50,9 @@ static void heads_have_transformers_names(void **state) {
         {"ElectraForQuestionAnswering", "qa_outputs.weight [2,256] qa_outputs.bias [2,0] "},
         {"GoogleElectraForSequenceClassification",
          "classifier.weight [3,256] classifier.bias [3,0] "},
+        {"BertElectraForSequenceClassification",
+         "pooler.dense.weight [256,256] pooler.dense.bias [256,0] "
+         "classifier.weight [3,256] classifier.bias [3,0] "},
         {"GoogleElectraForQuestionAnswering",
          "start.weight [1,256] start.bias [1,0] "
          "end.dense.weight [512,512] end.dense.bias [512,0] "
@@ -151,18 +154,30 @@ static void bad_heads_are_named(void **state) {
     }
 }
 
+static void numbers_may_be_names(void **state) {
+    (void)state;
+    struct elc_labels labels;
+    assert_int_equal(parse_labels(&labels, "{\"id2label\": {\"1\": -7, \"0\": 0}}"), 0);
+    assert_int_equal(labels.n, 2);
+    assert_string_equal(labels.names[0], "0");
+    assert_string_equal(labels.names[1], "-7");
+    elc_labels_free(&labels);
+}
+
 static void bad_labels_are_named(void **state) {
     (void)state;
     static const struct {
         const char *json, *message;
     } cases[] = {
         {"{\"id2label\": [\"a\"]}", "does not name each class by a word"},
-        {"{\"id2label\": {\"0\": 1}}", "does not name each class by a word"},
+        {"{\"id2label\": {\"0\": 1.5}}", "does not name each class by a word"},
         {"{\"id2label\": {\"0\": \"a\", \"2\": \"b\"}}", "has '2' among its 2 classes"},
         {"{\"id2label\": {\"0\": \"a\", \"01\": \"b\"}}", "has '01' among"},
         {"{\"id2label\": {\"0\": \"a\", \"-1\": \"b\"}}", "has '-1' among"},
         {"{\"id2label\": {\"0\": \"a\", \"18446744073709551617\": \"b\"}}", "among"},
         {"{\"id2label\": {\"0\": \"a\", \"0\": \"b\"}}", "duplicate"},
+        {"{\"id2label\": {\"0\": \"a\", \"1\": \"a\"}}", "calls two classes 'a'"},
+        {"{\"id2label\": {\"0\": 1, \"1\": \"1\"}}", "calls two classes '1'"},
         {"[]", "not a JSON object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -181,6 +196,7 @@ int main(void) {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(defaults_are_those_of_transformers),
         cmocka_unit_test(bad_heads_are_named),
+        cmocka_unit_test(numbers_may_be_names),
         cmocka_unit_test(bad_labels_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
