@@ -303,6 +303,26 @@ END
     done
 }
 
+@test "finetune: BIO to BIOES, with the same spans" {
+    bioes() { awk -f "$ROOT/pipelines/finetune/bioes.awk" "$@"; }
+    printf 'a B-X\nb\tNN I-X\nc I-X\nd O\n-DOCSTART- -X- O\n\ne I-Y\n\nf B-X\ng B-X\nh I-Y\r\ni O-dd' |
+        bioes > found
+    diff - found <<< $'a B-X\nb\tNN I-X\nc E-X\nd O\n-DOCSTART- -X- O\n\ne S-Y\n\nf S-X\ng S-X\nh S-Y\ni O-dd'
+    awk 'BEGIN {
+        srand(1); split("O O B-X I-X B-Y I-Y", tag, " ")
+        for (i = 0; i < 600; i++) print rand() < 0.2 ? "" : "word " tag[1 + int(6 * rand())]
+    }' > random
+    cmp <(bioes random) <(bioes random | bioes)
+    column() { # as JSON, an array for each sentence
+        awk -v key="$1" 'BEGIN { RS = "" } { printf "\"%s\":[", key
+            for (i = 2; i <= NF; i += 2) printf "%s\"%s\"", (i > 2 ? "," : ""), $i; print "]" }'
+    }
+    paste -d , <(column gold < random) <(bioes random | column labels) |
+        awk '{ print "{\"id\":" NR "," $0 "}" }' | electra-eval --from jsonl > metrics
+    grep -qx $'f1\t1' metrics
+    run ! grep -qx $'accuracy\t1' metrics
+}
+
 @test "finetune: WordNet's categories" {
     [ -e /usr/share/wordnet/data.noun ] || skip 'no wordnet-base'
     awk -f "$ROOT/pipelines/finetune/categories.awk" /usr/share/wordnet/data.{noun,verb,adj,adv} > all.tsv
