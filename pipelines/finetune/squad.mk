@@ -1,5 +1,5 @@
 # SQuAD: the answer to a question in a text, or that there is none. SQUAD=answerable-v1.1: the questions
-# that have one.
+# that have one. TRAIN_FLAGS='--head google': ends that know their starts, as google-research/electra's.
 SQUAD  ?= v2.0
 TASK   := qa
 BUDGET ?= --epochs 2
