@@ -77,7 +77,7 @@ $(LIB): $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcD $@ $^
 
 $(BUILD)/lib/tensor/%.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
-$(BUILD)/lib/base/random.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
+$(BUILD)/lib/base/random.o $(BUILD)/lib/stream/builder.o $(BUILD)/lib/text/records.o: OPT += $(if $(filter release,$(FLAVOUR)),$(VECTORISE))
 # Products are most of what tests compute: unoptimised they would take most of their time, too.
 $(BUILD)/lib/tensor/product.o $(BUILD)/double/lib/tensor/product.o: OPT += $(VECTORISE)
 

@@ -41,6 +41,8 @@ int elc_grow_zeroed(void *array, size_t *capacity, size_t needed, size_t item_si
 }
 
 int elc_buffer_reserve(struct elc_buffer *buffer, size_t extra) {
+    if (extra <= buffer->capacity - buffer->len)
+        return 0;
     if (extra > SIZE_MAX - buffer->len)
         return elc_fail_memory(0);
     return elc_grow(&buffer->data, &buffer->capacity, buffer->len + extra, 1);

@@ -3,6 +3,11 @@
 #define STREAM_DIGEST_H
 
 #include <xxhash.h>
+#if defined __x86_64__ && defined __has_include
+#if __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h> /* makes XXH3_64bits the fastest that the processor at hand has */
+#endif
+#endif
 
 #include "electra/error.h"
 #include "electra/stream.h"

@@ -1,7 +1,8 @@
-/* Bytes of ASCII, as many at a time as the machine takes: what each one is, and its lower case. */
+/* Bytes of text, as many at a time as the machine takes: which ASCII they are, and as numbers. */
 #ifndef LIB_TEXT_ASCII_H
 #define LIB_TEXT_ASCII_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -82,7 +83,10 @@ static inline uint64_t lanes_bits(lanes x) {
 
 /* ---- what is done with them ---- */
 
-enum { ASCII_BLOCK = 64 };
+enum {
+    ASCII_BLOCK = 64,
+    ASCII_KEY = 16, /* bytes of a key, below */
+};
 
 /* What the bytes of a block are: a bit each, the first byte's lowest. The rest is not ASCII, or not
  * so simple: controls, which rules drop, and '[', which a special token may begin with. */
@@ -108,8 +112,26 @@ static inline struct ascii_block ascii_classify(const char text[ASCII_BLOCK]) {
     return block;
 }
 
-static inline lanes ascii_lower(lanes x) {
-    return x | (lanes_between(x, 'A', 'Z') & lanes_of(0x20));
+/* A few bytes as two numbers: the first `len` of `text`, of which ASCII_KEY can be read, and zeros
+ * behind them; ASCII in lower case if so asked. */
+static inline void ascii_key(uint64_t key[2], const char *text, size_t len, bool lower) {
+    static const uint8_t kept[2 * ASCII_KEY] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                255, 255, 255, 255, 255, 255, 255, 255};
+    for (size_t i = 0; i < ASCII_KEY; i += sizeof(lanes)) {
+        lanes x = lanes_load(text + i);
+        if (lower)
+            x |= lanes_between(x, 'A', 'Z') & lanes_of(0x20);
+        lanes_store((char *)key + i, x & lanes_load(kept + ASCII_KEY - len + i));
+    }
+}
+
+/* A number of which the upper bits are as good as random. */
+static inline uint64_t ascii_hash(const uint64_t key[2]) {
+    return (key[0] ^ key[1] * UINT64_C(0xC2B2AE3D27D4EB4F)) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static inline bool ascii_same(const uint64_t a[2], const uint64_t b[2]) {
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
 }
 
 #endif

@@ -25,10 +25,12 @@ void count_tokens(struct elc_tokenize_counts *counts, const struct elc_layout_pa
         return;
     const uint32_t *ids = part->encoding->ids + part->first;
     const uint32_t *words = part->encoding->words + part->first;
-    counts->tokens += part->n;
-    counts->words += words[part->n - 1] - words[0] + 1;
+    size_t unknown = 0;
     for (size_t i = 0; i < part->n; i++)
-        counts->unknown += ids[i] == unk;
+        unknown += ids[i] == unk;
+    counts->tokens += part->n;
+    counts->unknown += unknown;
+    counts->words += words[part->n - 1] - words[0] + 1;
 }
 
 /* ---- tokens ---- */

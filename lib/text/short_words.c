@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "ascii.h"
 #include "utf8.h"
 
 /* ---- blocks ---- */
@@ -16,19 +15,6 @@
 static unsigned run_before(uint64_t bits, unsigned end) {
     const uint64_t others = end > 0 ? ~(bits << (64 - end)) : UINT64_MAX;
     return others ? (unsigned)__builtin_clzll(others) : 64;
-}
-
-/* Takes `len` bytes, of which SHORT_WORD_BYTES can be read. */
-static inline void take(struct short_word *word, const char *text, unsigned len, bool lower) {
-    static const uint8_t kept[2 * SHORT_WORD_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                                       255, 255, 255, 255, 255, 255, 255, 255};
-    char *bytes = (char *)word->bytes;
-    for (size_t i = 0; i < SHORT_WORD_BYTES; i += sizeof(lanes)) {
-        const lanes x = lanes_load(text + i);
-        const lanes keep = lanes_load(kept + SHORT_WORD_BYTES - len + i);
-        lanes_store(bytes + i, (lower ? ascii_lower(x) : x) & keep);
-    }
-    word->len = len;
 }
 
 /* Takes the words that begin before `end`, where one of them ends or nothing is known. Returns
@@ -42,12 +28,13 @@ static unsigned take_words(struct short_words *words, const struct ascii_block *
     for (; starts != 0; starts &= starts - 1) {
         const unsigned at = (unsigned)__builtin_ctzll(starts);
         const unsigned run = (unsigned)__builtin_ctzll(~(block->letters >> at));
-        const unsigned len = run > 0 ? run : 1;
-        if (len > SHORT_WORD_BYTES) {
+        const unsigned len = run | (run == 0); /* no branch: which it is cannot be foreseen */
+        if (len > ASCII_KEY) {
             end = at;
             break;
         }
-        take(word, text + at, len, lower);
+        ascii_key(word->key, text + at, len, lower);
+        word->len = len;
         word->start = position + at;
         word++;
     }
@@ -82,19 +69,19 @@ static int take_characters(struct short_words *words, struct word_reader *reader
         if (entry->kind != CHAR_SPACE) {
             struct short_word *word = &words->words[words->n++];
             *word = (struct short_word){.start = (uint32_t)reader->position, .len = len};
-            memcpy(word->bytes, entry->bytes, len);
+            memcpy(word->key, entry->bytes, len);
         }
         reader->position += len;
     }
     return reader->position < reader->len;
 }
 
-int short_words_read(struct short_words *words, struct word_reader *reader, bool lower) {
+/* Takes the words of one block, and characters behind it. As short_words_read. */
+static int read_block(struct short_words *words, struct word_reader *reader, bool lower) {
     const size_t at = reader->position, left = reader->len - at;
     const char *text = reader->text + at;
-    char padded[ASCII_BLOCK + SHORT_WORD_BYTES];
+    char padded[ASCII_BLOCK + ASCII_KEY];
     unsigned len;
-    words->n = 0;
     if (left == 0 || (uint8_t)text[0] >= 0x80)
         return take_characters(words, reader);
     if (left < sizeof padded) {
@@ -115,4 +102,12 @@ int short_words_read(struct short_words *words, struct word_reader *reader, bool
     if (taken < end || (next && open))
         return 0;
     return next ? take_characters(words, reader) : taken > 0 && taken < left;
+}
+
+int short_words_read(struct short_words *words, struct word_reader *reader, bool lower) {
+    int more = 1;
+    words->n = 0;
+    while (more > 0 && words->n <= SHORT_WORDS - ASCII_BLOCK)
+        more = read_block(words, reader, lower);
+    return more;
 }

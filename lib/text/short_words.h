@@ -10,23 +10,20 @@
 
 #include "electra/error.h"
 
+#include "ascii.h"
 #include "words.h"
 
-enum {
-    SHORT_WORD_BYTES = 16,
-    SHORT_WORDS = 128, /* found at a time, at most */
-};
+enum { SHORT_WORDS = 128 /* found at a time, at most */ };
 
-/* A word, lower-cased or as it is: its bytes, and zeros behind them, as two numbers. It has as many
- * bytes in the text. */
+/* A word of at most ASCII_KEY bytes, lower-cased or as it is. It has as many in the text. */
 struct short_word {
-    uint64_t bytes[SHORT_WORD_BYTES / sizeof(uint64_t)];
-    uint32_t start; /* in the text */
-    uint32_t len;   /* bytes */
+    uint64_t key[2]; /* its bytes: see ascii.h */
+    uint32_t start;  /* in the text */
+    uint32_t len;    /* bytes */
 };
 
 static inline uint32_t short_word_chars(const struct short_word *word) {
-    const uint8_t first = *(const uint8_t *)word->bytes;
+    const uint8_t first = *(const uint8_t *)word->key;
     return first < 0x80 ? word->len : 1;
 }
 

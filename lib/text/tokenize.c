@@ -139,7 +139,7 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
 
 static struct scratch *scratch_new(const struct elc_tokenizer *tokenizer) {
     struct scratch *scratch = calloc(1, sizeof *scratch);
-    struct cache_set *cache = calloc(CACHE_SETS, sizeof *cache);
+    struct cache_set *cache = elc_calloc_aligned(CACHE_SETS, sizeof *cache);
     if (!scratch || !cache) {
         free(scratch);
         free(cache);
@@ -278,7 +278,7 @@ static void add_new_word(struct target *target, struct cache_set *set,
     struct elc_encoding *encoding = target->encoding;
     struct word *word = &target->scratch->word;
     size_t first = encoding->n;
-    memcpy(word_bytes(word), found->bytes, sizeof found->bytes);
+    memcpy(word_bytes(word), found->key, sizeof found->key);
     word->len = found->len;
     word->n_chars = short_word_chars(found);
     word->aligned = true;
@@ -290,7 +290,7 @@ static void add_new_word(struct target *target, struct cache_set *set,
         return;
     struct cached_word *cached = cache_place(set);
     *cached = (struct cached_word){.n = (uint8_t)n};
-    memcpy(cached->bytes, found->bytes, sizeof found->bytes);
+    memcpy(cached->key, found->key, sizeof found->key);
     for (size_t i = 0; i < n; i++) {
         cached->ids[i] = encoding->ids[first + i];
         cached->ends[i] = (uint8_t)(encoding->ranges[first + i].end - found->start);
@@ -303,13 +303,12 @@ static inline void add_cached(struct elc_encoding *encoding, const struct cached
                               uint32_t start, uint32_t word) {
     uint32_t *ids = encoding->ids + encoding->n, *words = encoding->words + encoding->n;
     struct elc_range *ranges = encoding->ranges + encoding->n;
-    uint32_t end = start;
-    for (size_t i = 0; i < CACHED_PIECES; i++) {
-        ids[i] = cached->ids[i];
-        words[i] = word;
-        ranges[i].start = end;
-        ranges[i].end = end = start + cached->ends[i];
-    }
+    const uint32_t second = start + cached->ends[0], third = start + cached->ends[1];
+    memcpy(ids, cached->ids, sizeof cached->ids);
+    ranges[0] = (struct elc_range){start, second};
+    ranges[1] = (struct elc_range){second, third};
+    ranges[2] = (struct elc_range){third, start + cached->ends[2]};
+    words[0] = words[1] = words[2] = word;
     encoding->n += cached->n;
 }
 
@@ -322,7 +321,7 @@ static int encode_short(struct target *target) {
     int more;
     do {
         more = short_words_read(&scratch->found, &scratch->reader, lower);
-        int rc = more < 0 ? more : reserve(target->encoding, found->n * SHORT_WORD_BYTES);
+        int rc = more < 0 ? more : reserve(target->encoding, found->n * ASCII_KEY);
         if (rc < 0)
             return rc;
         struct cache_set *sets[SHORT_WORDS];
@@ -410,7 +409,7 @@ static int found_short(const struct elc_tokenizer *tokenizer, struct scratch *sc
             const struct short_word *word = &words->words[i];
             if (short_word_chars(word) > tokenizer->options.word_chars)
                 continue;
-            int rc = found(context, (const char *)word->bytes, word->len);
+            int rc = found(context, (const char *)word->key, word->len);
             if (rc < 0)
                 return rc;
         }

@@ -12,7 +12,7 @@ enum {
 
 /* A word and its tokens. */
 struct cached_word {
-    uint64_t bytes[2]; /* as in struct short_word */
+    uint64_t key[2]; /* as in struct short_word */
     uint32_t ids[CACHED_PIECES];
     uint8_t n; /* tokens */
     uint8_t ends[CACHED_PIECES];
@@ -23,25 +23,19 @@ struct cache_set {
     struct cached_word ways[2];
 };
 
-static inline bool is_word(const struct cached_word *cached, const struct short_word *word) {
-    return ((cached->bytes[0] ^ word->bytes[0]) | (cached->bytes[1] ^ word->bytes[1])) == 0;
-}
-
 /* The place that holds the word, or NULL. Which of the two it is cannot be foreseen, so that a
  * branch would cost more than to look at both. */
 static inline const struct cached_word *cache_find(const struct cache_set *set,
                                                    const struct short_word *word) {
     const struct cached_word *ways = set->ways;
-    const struct cached_word *found = &ways[!is_word(&ways[0], word)];
-    return is_word(found, word) ? found : NULL;
+    const struct cached_word *found = &ways[!ascii_same(ways[0].key, word->key)];
+    return ascii_same(found->key, word->key) ? found : NULL;
 }
 
 /* Where the word is if it is there. */
 static inline struct cache_set *cache_set_of(struct cache_set *cache,
                                              const struct short_word *word) {
-    uint64_t hash = (word->bytes[0] ^ word->bytes[1] * UINT64_C(0xC2B2AE3D27D4EB4F)) *
-                    UINT64_C(0x9E3779B97F4A7C15);
-    return &cache[hash >> (64 - CACHE_SET_BITS)];
+    return &cache[ascii_hash(word->key) >> (64 - CACHE_SET_BITS)];
 }
 
 /* The place for a new word of the set: the one that was filled longer ago. */

@@ -5,7 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEGINNING_BYTES = 3, BEGINNING_BITS = 14, LENGTH_BITS = 64 };
+#include "ascii.h"
+
+enum { BEGINNING_BYTES = 3, BEGINNING_BITS = 14, LENGTH_BITS = 16 };
+
+/* ---- tables of short tokens ---- */
+
+static int table_init(struct piece_table *table, size_t n_tokens) {
+    table->bits = 4;
+    while ((size_t)1 << table->bits < n_tokens + n_tokens / 2)
+        table->bits++;
+    const size_t bytes = sizeof *table->places << table->bits;
+    table->places = malloc(bytes);
+    if (!table->places)
+        return elc_fail_memory(bytes);
+    memset(table->places, 0xFF, bytes); /* every id ELC_NO_TOKEN */
+    return 0;
+}
+
+/* The place of a token, or the free one where it would go. The length tells bytes that are 0 from
+ * none. */
+static inline struct piece *find_place(const struct piece_table *table, const uint64_t key[2],
+                                       size_t len) {
+    const size_t mask = ((size_t)1 << table->bits) - 1;
+    for (size_t i = ascii_hash(key) >> (64 - table->bits);; i = (i + 1) & mask) {
+        struct piece *piece = &table->places[i];
+        if (piece->id == ELC_NO_TOKEN || (ascii_same(piece->key, key) && piece->len == len))
+            return piece;
+    }
+}
+
+static void table_add(struct piece_table *table, const char *token, size_t len, uint32_t id) {
+    struct piece piece = {.len = (uint32_t)len, .id = id};
+    memcpy(piece.key, token, len);
+    *find_place(table, piece.key, len) = piece;
+}
+
+/* ---- the lengths of tokens ---- */
 
 /* The place in `lengths` of tokens that begin with these three bytes, inside a word or not. */
 static inline size_t beginning(const char *bytes, bool inside) {
@@ -15,56 +51,86 @@ static inline size_t beginning(const char *bytes, bool inside) {
     return key * UINT32_C(0x9E3779B1) >> (32 - BEGINNING_BITS);
 }
 
+static void add_token(struct wordpiece *pieces, const char *token, size_t len, bool inside,
+                      uint32_t id) {
+    pieces->longest = len > pieces->longest ? len : pieces->longest;
+    if (len >= BEGINNING_BYTES)
+        pieces->lengths[beginning(token, inside)] |=
+            (uint16_t)(1 << (len < LENGTH_BITS ? len - 1 : LENGTH_BITS - 1));
+    if (len <= ASCII_KEY)
+        table_add(inside ? &pieces->inside : &pieces->bare, token, len, id);
+}
+
+static bool goes_on(const char *token, size_t len) {
+    return len > 2 && memcmp(token, "##", 2) == 0;
+}
+
 int wordpiece_init(struct wordpiece *pieces, const struct elc_vocab *vocab) {
     *pieces = (struct wordpiece){.vocab = vocab};
-    pieces->lengths = calloc(1 << BEGINNING_BITS, sizeof *pieces->lengths);
-    if (!pieces->lengths)
-        return elc_fail_memory(sizeof *pieces->lengths << BEGINNING_BITS);
     const char *token;
-    size_t len;
-    for (uint32_t id = 0; (token = elc_vocab_token(vocab, id, &len)); id++) {
-        bool inside = len > 2 && memcmp(token, "##", 2) == 0;
-        token += inside ? 2 : 0;
-        len -= inside ? 2 : 0;
-        pieces->longest = len > pieces->longest ? len : pieces->longest;
-        if (len >= BEGINNING_BYTES)
-            pieces->lengths[beginning(token, inside)] |=
-                UINT64_C(1) << (len < LENGTH_BITS ? len - 1 : LENGTH_BITS - 1);
+    size_t len, n = 0, n_inside = 0;
+    for (; (token = elc_vocab_token(vocab, (uint32_t)n, &len)); n++)
+        n_inside += goes_on(token, len);
+    pieces->lengths = calloc(1 << BEGINNING_BITS, sizeof *pieces->lengths);
+    int rc = pieces->lengths ? 0 : elc_fail_memory(sizeof *pieces->lengths << BEGINNING_BITS);
+    if (rc == 0)
+        rc = table_init(&pieces->bare, n);
+    if (rc == 0)
+        rc = table_init(&pieces->inside, n_inside);
+    for (uint32_t id = 0; rc == 0 && (token = elc_vocab_token(vocab, id, &len)); id++) {
+        add_token(pieces, token, len, false, id);
+        if (goes_on(token, len))
+            add_token(pieces, token + 2, len - 2, true, id);
     }
-    return 0;
+    if (rc < 0)
+        wordpiece_free(pieces);
+    return rc;
 }
 
 void wordpiece_free(struct wordpiece *pieces) {
     free(pieces->lengths);
+    free(pieces->bare.places);
+    free(pieces->inside.places);
     *pieces = (struct wordpiece){0};
+}
+
+/* ---- matching ---- */
+
+/* The token of `len` bytes that the word goes on with at `at`, or ELC_NO_TOKEN. */
+static inline uint32_t find_token(const struct wordpiece *pieces, struct word *word, size_t at,
+                                  size_t len) {
+    char *bytes = word_bytes(word) + at;
+    if (len <= ASCII_KEY) {
+        uint64_t key[2];
+        ascii_key(key, bytes, len, false);
+        return find_place(at > 0 ? &pieces->inside : &pieces->bare, key, len)->id;
+    }
+    if (at == 0)
+        return elc_vocab_lookup(pieces->vocab, bytes, len);
+    memcpy(bytes - 2, "##", 2); /* over what has been matched already */
+    return elc_vocab_lookup(pieces->vocab, bytes - 2, len + 2);
 }
 
 uint32_t wordpiece_match(const struct wordpiece *pieces, struct word *word, size_t at,
                          size_t *end) {
-    const struct elc_vocab *vocab = pieces->vocab;
-    char *piece = word_bytes(word) + at;
-    size_t left = word->len - at, prefix = at > 0 ? 2 : 0;
-    uint64_t lengths = 3; /* of one byte and two there are few */
+    const size_t left = word->len - at;
+    unsigned lengths = 3; /* of one byte and two there are few */
+    uint32_t id = ELC_NO_TOKEN;
     if (left >= BEGINNING_BYTES)
-        lengths |= pieces->lengths[beginning(piece, at > 0)];
-    if (prefix) /* over what has been matched already */
-        memcpy(piece - 2, "##", 2);
+        lengths |= pieces->lengths[beginning(word_bytes(word) + at, at > 0)];
     if (left >= LENGTH_BITS && lengths >> (LENGTH_BITS - 1)) {
-        for (size_t n = left < pieces->longest ? left : pieces->longest; n >= LENGTH_BITS; n--) {
-            uint32_t id = elc_vocab_lookup(vocab, piece - prefix, n + prefix);
+        size_t n = left < pieces->longest ? left : pieces->longest;
+        for (; n >= LENGTH_BITS && id == ELC_NO_TOKEN; n--) {
+            id = find_token(pieces, word, at, n);
             *end = at + n;
-            if (id != ELC_NO_TOKEN)
-                return id;
         }
     }
-    lengths &= left < LENGTH_BITS ? (UINT64_C(1) << left) - 1 : UINT64_MAX >> 1;
-    while (lengths != 0) {
-        size_t n = LENGTH_BITS - (size_t)__builtin_clzll(lengths);
-        uint32_t id = elc_vocab_lookup(vocab, piece - prefix, n + prefix);
+    lengths &= (1u << (left < LENGTH_BITS ? left : LENGTH_BITS - 1)) - 1;
+    while (lengths != 0 && id == ELC_NO_TOKEN) {
+        const unsigned n = 32 - (unsigned)__builtin_clz(lengths);
+        id = find_token(pieces, word, at, n);
         *end = at + n;
-        if (id != ELC_NO_TOKEN)
-            return id;
-        lengths ^= UINT64_C(1) << (n - 1);
+        lengths ^= 1u << (n - 1);
     }
-    return ELC_NO_TOKEN;
+    return id;
 }

@@ -9,17 +9,32 @@
 
 #include "words.h"
 
+/* A token of at most ASCII_KEY bytes. */
+struct piece {
+    uint64_t key[2]; /* its bytes: see ascii.h */
+    uint32_t len;
+    uint32_t id; /* ELC_NO_TOKEN: a free place */
+};
+
+/* A hash table of them. */
+struct piece_table {
+    struct piece *places;
+    unsigned bits; /* 2^bits places */
+};
+
 struct wordpiece {
     const struct elc_vocab *vocab; /* borrowed */
-    /* For each beginning of a token, of three bytes, hashed: how long the tokens are that begin so,
-     * without their "##". Bit n - 1: n bytes; the last one: as many or more. */
-    uint64_t *lengths;
+    /* For each beginning of a token, of three bytes, hashed: how long the tokens are that begin so.
+     * Bit n - 1: n bytes; the last one: as many or more. */
+    uint16_t *lengths;
     size_t longest; /* bytes of any token */
+    /* All tokens, for the beginning of a word; those that go on with one, without their "##". */
+    struct piece_table bare, inside;
 };
 int wordpiece_init(struct wordpiece *pieces, const struct elc_vocab *vocab) ELC_MUST_CHECK;
 void wordpiece_free(struct wordpiece *pieces); /* of a zeroed struct too */
 /* The longest token that the word goes on with at byte `at`: its id, and its end as `*end`;
- * ELC_NO_TOKEN if there is none. Writes "##" over the bytes of the word before `at`. */
+ * ELC_NO_TOKEN if there is none. May write "##" over the bytes of the word before `at`. */
 uint32_t wordpiece_match(const struct wordpiece *pieces, struct word *word, size_t at, size_t *end);
 
 #endif

@@ -11,7 +11,8 @@ enum {
     WORD_CHARS_GOOGLE = 200,
     WORD_CHARS_LIMIT = 1000, /* of what a tokenizer.json may ask for */
     WORD_BYTES = 4 * WORD_CHARS_LIMIT,
-    WORD_ROOM = 2, /* for WordPiece to put "##" in front of any part of a word */
+    WORD_ROOM = 2,  /* for WordPiece to put "##" in front of any part of a word, */
+    WORD_TAIL = 16, /* and to read a key (ascii.h) from any byte of it */
     N_SPECIALS = 5,
 };
 
@@ -23,8 +24,8 @@ struct word {
     uint32_t special;    /* id if this is a special token as it stood in the text, ELC_NO_TOKEN */
     /* Whether byte i came from byte start + i. If not, see starts and ends. */
     bool aligned;
-    char bytes[WORD_ROOM + WORD_BYTES];            /* see word_bytes */
-    uint32_t starts[WORD_BYTES], ends[WORD_BYTES]; /* the character of the text behind each byte */
+    char bytes[WORD_ROOM + WORD_BYTES + WORD_TAIL]; /* see word_bytes */
+    uint32_t starts[WORD_BYTES], ends[WORD_BYTES];  /* the character of the text behind each byte */
 };
 
 /* The normalized word, word->len bytes. */
