@@ -104,19 +104,18 @@ static int read_result(struct trial *trial, const char *directory) {
     return err;
 }
 
-/* Is it time to stop? Else `*left` seconds remain, 0 for no end. Each call gets at least one step
- * further, however long it takes to check the trials that are done. */
+/* Is it time to stop? Else `*left` seconds remain, 0 for no end. Within a time each call gets at
+ * least one step further, however long it takes to check the trials that are done. */
 static bool must_stop(const struct trials *trials, double *left) {
     const struct elc_run_options *options = trials->options;
-    const bool worked = trials->work.n_texts > 0;
     *left = 0;
     if (options->stop_after > 0) {
         *left = options->stop_after - (elc_run_clock() - trials->started_at);
-        if (*left <= 0 && worked)
+        if (*left <= 0 && trials->work.n_texts > 0)
             return true;
         *left = fmax(*left, 1e-9);
     }
-    return options->stop && *options->stop && worked;
+    return options->stop && *options->stop;
 }
 
 /* The run of trial number n_done + 1. An elc_run_end, or an error. */

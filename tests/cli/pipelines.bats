@@ -238,6 +238,19 @@ END
     grep -q '■ other/small' told/script
 }
 
+@test "plot: trials are runs" {
+    make_runs
+    mkdir -p m/trial-1 m/trial-2
+    cp runs/small/metrics.jsonl m/trial-1
+    cp runs/small/metrics.jsonl m/trial-2
+    echo '{"trial":1,"seed":1,"step":200,"valid_accuracy":0.5}' > m/metrics.jsonl
+    fake_gnuplot -o curves.png m/ runs/small
+    grep -q "■ trial-1'" told/script
+    grep -q "■ trial-2'" told/script
+    cmp told/0 told/2
+    run ! grep accuracy told/script
+}
+
 @test "plot: pictures, and the terminal" {
     command -v gnuplot >/dev/null || skip 'no gnuplot'
     make_runs

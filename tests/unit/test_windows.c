@@ -118,12 +118,47 @@ static void the_best_window_has_the_most_context(void **state) {
             check_best(1000, overlap, n);
 }
 
+/* A text of 26 letters, out of windows that begin at these bytes. */
+static int join(struct elc_buffer *whole, const size_t *starts, size_t n, size_t len) {
+    static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+    int err = 0;
+    whole->len = 0;
+    for (size_t i = 0; !err && i < n; i++)
+        err = elc_windows_join(whole, text + starts[i], starts[i] + len > 26 ? 26 - starts[i] : len,
+                               starts[i]);
+    return err;
+}
+
+static void windows_make_the_whole_again(void **state) {
+    (void)state;
+    struct elc_buffer whole = {0};
+    const size_t overlapping[] = {0, 4, 8, 8, 12, 16, 20, 24}, apart[] = {1, 12, 22};
+    assert_int_equal(join(&whole, overlapping, 8, 6), 0);
+    assert_int_equal(whole.len, 26);
+    assert_memory_equal(whole.data, "abcdefghijklmnopqrstuvwxyz", 26);
+    assert_int_equal(join(&whole, apart, 3, 9), 0);
+    assert_int_equal(whole.len, 26);
+    assert_memory_equal(whole.data, " bcdefghij  mnopqrstu wxyz", 26);
+    assert_int_equal(elc_windows_join(&whole, "a", 1, 3), 0); /* what is known stays */
+    assert_int_equal(whole.len, 26);
+    assert_int_equal(elc_windows_join(&whole, "a", 1, 26 + (1 << 16) + 1), ELC_EFORMAT);
+    assert_int_equal(elc_windows_join(&whole, "a", 1, UINT64_MAX), ELC_EFORMAT);
+    whole.len = 0;
+    int err = 0;
+    for (uint64_t at = 0; !err; at += 1 << 16) /* spaces alone do not fill the memory */
+        err = elc_windows_join(&whole, "", 0, at);
+    assert_int_equal(err, ELC_EFORMAT);
+    assert_true(whole.len <= 64 * 1024 * 1024);
+    elc_buffer_free(&whole);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(longest_first_as_either_reference),
         cmocka_unit_test(only_one_text_is_cut),
         cmocka_unit_test(windows_slide_to_the_end),
         cmocka_unit_test(the_best_window_has_the_most_context),
+        cmocka_unit_test(windows_make_the_whole_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
