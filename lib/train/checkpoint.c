@@ -10,15 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <jansson.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "electra/directory.h"
 #include "electra/file.h"
-#include "electra/json_text.h"
 #include "electra/parse.h"
 #include "electra/staging.h"
+#include "manifest.h"
 
 #define PREFIX "checkpoint-"
 #define TEMPORARY ".checkpoint-" /* of checkpoints that are being written */
@@ -42,107 +38,23 @@ static int make_directory(const char *path) {
     return mkdir(path, 0777) == 0 ? 0 : elc_fail_errno("%s: cannot be created", path);
 }
 
-/* ---- manifest ---- */
-
-/* Size and XXH3-128, as 32 hexadecimal digits, of a file under `root`. */
-static int hash_file(char digits[33], size_t *bytes, const char *root, const char *relative) {
-    char *path = elc_path_join(root, relative);
-    struct elc_map map = {0};
-    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
-    if (!err) {
-        XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
-        (void)snprintf(digits, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
-        *bytes = map.len;
-    }
-    elc_map_close(&map);
-    free(path);
-    return err;
-}
-
-static int add_to_manifest(json_t *files, const char *root, const char *directory,
-                           const char *name) {
-    char relative[2 * NAME_BYTES];
-    (void)snprintf(relative, sizeof relative, "%s/%s", directory, name);
-    char digits[33];
-    size_t bytes;
-    int err = hash_file(digits, &bytes, root, relative);
-    if (err)
-        return err;
-    json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes, "xxh3", digits);
-    if (!entry || json_object_set_new(files, relative, entry) != 0)
-        return elc_fail_memory(0);
-    return 0;
-}
-
-static int describe_files(json_t *files, const struct elc_checkpoint *checkpoint,
-                          const char *root) {
-    int err = 0;
-    for (size_t i = 0; i < 2; i++)
-        for (size_t k = 0; !err && checkpoint->networks[i].trained && k < N_MODEL_FILES; k++)
-            err = add_to_manifest(files, root, checkpoint->networks[i].name, model_files[k]);
-    if (!err)
-        err = add_to_manifest(files, root, "state", "optimizer.safetensors");
-    return err ? err : add_to_manifest(files, root, "state", "state.json");
-}
-
-static int write_manifest(const struct elc_checkpoint *checkpoint, const char *root) {
-    json_t *manifest = json_pack("{s:i, s:{}}", "electra", 1, "files");
-    char *text = NULL;
-    char *path = elc_path_join(root, "manifest.json");
-    int err = manifest && path ? 0 : elc_fail_memory(0);
-    if (!err)
-        err = describe_files(json_object_get(manifest, "files"), checkpoint, root);
-    if (!err && !(text = elc_json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS)))
-        err = elc_fail_memory(0);
-    if (!err)
-        err = elc_file_write(path, text, strlen(text));
-    free(text);
-    free(path);
-    json_decref(manifest);
-    return err;
-}
-
-static int verify_file(const char *root, const char *relative, const json_t *entry) {
-    const char *expected = json_string_value(json_object_get(entry, "xxh3"));
-    if (strstr(relative, "..") || relative[0] == '/' || !expected)
-        return elc_fail(ELC_EFORMAT, "%s: a manifest that is not ours", root);
-    char digits[33];
-    size_t bytes;
-    int err = hash_file(digits, &bytes, root, relative);
-    if (!err && strcmp(digits, expected) != 0)
-        err = elc_fail(ELC_EFORMAT, "%s/%s: damaged, its checksum is not the manifest's", root,
-                       relative);
-    return err;
-}
-
-static int verify(const char *root) {
-    char *path = elc_path_join(root, "manifest.json");
-    if (!path)
-        return ELC_ENOMEM;
-    struct elc_map map = {0};
-    int err = elc_map_open(&map, path);
-    json_t *manifest = NULL;
-    if (!err) {
-        json_error_t error;
-        manifest = json_loadb((const char *)map.data, map.len, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(json_object_get(manifest, "files")))
-            err = elc_fail(ELC_EFORMAT, "%s: damaged", path);
-    }
-    const char *relative;
-    json_t *entry;
-    if (!err) {
-        json_object_foreach(json_object_get(manifest, "files"), relative, entry) {
-            if (!err)
-                err = verify_file(root, relative, entry);
-        }
-    }
-    json_decref(manifest);
-    elc_map_close(&map);
-    free(path);
-    return err;
-}
-
 /* ---- saving ---- */
+
+/* The manifest of all that was saved. */
+static int write_manifest(const struct elc_checkpoint *checkpoint, const char *root) {
+    char files[2 * N_MODEL_FILES + 2][2 * NAME_BYTES];
+    const char *names[2 * N_MODEL_FILES + 2];
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; checkpoint->networks[i].trained && k < N_MODEL_FILES; k++)
+            (void)snprintf(files[n++], sizeof *files, "%s/%s", checkpoint->networks[i].name,
+                           model_files[k]);
+    (void)snprintf(files[n++], sizeof *files, "state/optimizer.safetensors");
+    (void)snprintf(files[n++], sizeof *files, "state/state.json");
+    for (size_t i = 0; i < n; i++)
+        names[i] = files[i];
+    return elc_manifest_write(root, names, n);
+}
 
 static int save_network(const struct elc_checkpoint *checkpoint, size_t index, const char *root) {
     const struct elc_checkpoint_network *network = &checkpoint->networks[index];
@@ -152,10 +64,10 @@ static int save_network(const struct elc_checkpoint *checkpoint, size_t index, c
     char *path = elc_path_join(root, network->name);
     int err = path ? make_directory(path) : ELC_ENOMEM;
     if (!err)
-        err = elc_network_save(
-            path, network->config, network->trained->table, network->trained->values,
-            shared ? owner->table : NULL, shared ? owner->values : NULL, checkpoint->vocab,
-            &checkpoint->rules, checkpoint->max_length);
+        err = elc_network_save(path, network->config, network->trained->table,
+                               network->trained->values, shared ? owner->table : NULL,
+                               shared ? owner->values : NULL, checkpoint->vocab, &checkpoint->rules,
+                               checkpoint->max_length);
     free(path);
     return err;
 }
@@ -390,7 +302,7 @@ int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) 
     int found = err;
     for (size_t i = 0; !err && found <= 0 && i < list.n; i++) {
         char *path = checkpoint_path(directory, PREFIX, list.steps[i]);
-        found = path ? verify(path) : ELC_ENOMEM;
+        found = path ? elc_manifest_verify(path) : ELC_ENOMEM;
         if (found == 0) {
             *step = list.steps[i];
             found = 1;

@@ -1,0 +1,98 @@
+/* Manifests: {"electra": 1, "files": {"state/state.json": {"bytes": n, "xxh3": 32 digits}, …}}. */
+#include "manifest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "electra/file.h"
+#include "electra/json_text.h"
+
+/* Size and XXH3-128, as 32 hexadecimal digits, of a file under `root`. */
+static int hash_file(char digits[33], size_t *bytes, const char *root, const char *relative) {
+    char *path = elc_path_join(root, relative);
+    struct elc_map map = {0};
+    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
+    if (!err) {
+        XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
+        (void)snprintf(digits, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+        *bytes = map.len;
+    }
+    elc_map_close(&map);
+    free(path);
+    return err;
+}
+
+static int add_file(json_t *manifest, const char *root, const char *relative) {
+    char digits[33];
+    size_t bytes;
+    int err = hash_file(digits, &bytes, root, relative);
+    if (err)
+        return err;
+    json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes, "xxh3", digits);
+    if (!entry || json_object_set_new(json_object_get(manifest, "files"), relative, entry) != 0)
+        return elc_fail_memory(0);
+    return 0;
+}
+
+int elc_manifest_write(const char *root, const char *const *files, size_t n) {
+    json_t *manifest = json_pack("{s:i, s:{}}", "electra", 1, "files");
+    char *text = NULL;
+    char *path = elc_path_join(root, "manifest.json");
+    int err = manifest && path ? 0 : elc_fail_memory(0);
+    for (size_t i = 0; !err && i < n; i++)
+        err = add_file(manifest, root, files[i]);
+    if (!err && !(text = elc_json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS)))
+        err = elc_fail_memory(0);
+    if (!err)
+        err = elc_file_write(path, text, strlen(text));
+    free(text);
+    free(path);
+    json_decref(manifest);
+    return err;
+}
+
+static int verify_file(const char *root, const char *relative, const json_t *entry) {
+    const char *expected = json_string_value(json_object_get(entry, "xxh3"));
+    if (strstr(relative, "..") || relative[0] == '/' || !expected)
+        return elc_fail(ELC_EFORMAT, "%s: a manifest that is not ours", root);
+    char digits[33];
+    size_t bytes;
+    int err = hash_file(digits, &bytes, root, relative);
+    if (!err && strcmp(digits, expected) != 0)
+        err = elc_fail(ELC_EFORMAT, "%s/%s: damaged, its checksum is not the manifest's", root,
+                       relative);
+    return err;
+}
+
+int elc_manifest_verify(const char *root) {
+    char *path = elc_path_join(root, "manifest.json");
+    if (!path)
+        return ELC_ENOMEM;
+    struct elc_map map = {0};
+    int err = elc_map_open(&map, path);
+    json_t *manifest = NULL;
+    if (!err) {
+        json_error_t error;
+        manifest = json_loadb((const char *)map.data, map.len, JSON_REJECT_DUPLICATES, &error);
+        if (!json_is_object(json_object_get(manifest, "files")))
+            err = elc_fail(ELC_EFORMAT, "%s: damaged", path);
+    }
+    const char *relative;
+    json_t *entry;
+    if (!err) {
+        json_object_foreach(json_object_get(manifest, "files"), relative, entry) {
+            if (!err)
+                err = verify_file(root, relative, entry);
+        }
+    }
+    json_decref(manifest);
+    elc_map_close(&map);
+    free(path);
+    return err;
+}
