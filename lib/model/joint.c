@@ -24,11 +24,14 @@ static int find_places(struct elc_joint_memory *memory, const struct elc_batch *
     if (err)
         return err;
     size_t n = 0;
+    memory->longest = 0;
     for (size_t text = 0; text < batch->n_sequences; text++) {
-        memory->firsts[text] = (uint32_t)n;
+        const size_t first = n;
+        memory->firsts[text] = (uint32_t)first;
         for (uint32_t row = batch->starts[text]; row < batch->starts[text + 1]; row++)
             if (is_place(batch, text, row))
                 memory->places[n++] = row;
+        memory->longest = n - first > memory->longest ? n - first : memory->longest;
     }
     memory->firsts[batch->n_sequences] = (uint32_t)n;
     memory->n_places = n;
@@ -59,16 +62,7 @@ static int find_targets(struct elc_joint_memory *memory, const struct elc_batch 
 
 /* ---- memory ---- */
 
-enum { TILE = ELC_FORWARD_ROWS }; /* places that a beam looks at together */
-
-static size_t longest_text(const struct elc_joint_memory *memory) {
-    size_t longest = 0;
-    for (size_t i = 0; i < memory->n_texts; i++) {
-        const size_t n = memory->firsts[i + 1] - memory->firsts[i];
-        longest = n > longest ? n : longest;
-    }
-    return longest;
-}
+enum { TILE = ELC_TILE_ROWS }; /* places that a beam looks at together */
 
 /* Numbers that a worker needs for a text's beam. */
 struct scratch {
@@ -85,6 +79,13 @@ static size_t carve_scratch(struct scratch *scratch, elc_float *block, size_t h,
     scratch->inner = elc_carve(block, &used, (size_t)TILE * WIDTH);
     scratch->end = elc_carve(block, &used, longest);
     return used;
+}
+
+static struct scratch scratch_of(const struct elc_joint_memory *memory, size_t h, int worker) {
+    struct scratch scratch;
+    const size_t size = carve_scratch(&scratch, NULL, h, memory->longest);
+    carve_scratch(&scratch, memory->scratch + (size_t)worker * size, h, memory->longest);
+    return scratch;
 }
 
 /* Names every piece; returns the numbers needed. */
@@ -122,7 +123,7 @@ static size_t layout(struct elc_joint_memory *memory, size_t h, size_t n_workers
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         *pieces[i].piece = elc_carve(memory->block, &used, pieces[i].n);
     memory->scratch = elc_carve(memory->block, &used,
-                                n_workers * carve_scratch(&scratch, NULL, h, longest_text(memory)));
+                                n_workers * carve_scratch(&scratch, NULL, h, memory->longest));
     return used;
 }
 
@@ -160,11 +161,10 @@ struct call {
     bool targets;
 };
 
-static elc_float softmax(elc_float *p, const elc_float *logits, size_t n) {
+static void softmax(elc_float *p, const elc_float *logits, size_t n) {
     const elc_float sum = elc_exp_sum(p, logits, n, 1, elc_max(logits, n));
     for (size_t i = 0; i < n; i++)
         p[i] /= sum;
-    return sum;
 }
 
 /* The logit of: the question of this text has no answer. */
@@ -282,11 +282,8 @@ static int beam_of_text(void *context, size_t text, int worker) {
     const size_t h = call->pass->weights->config.hidden_size;
     const size_t first = memory->firsts[text], n = memory->firsts[text + 1] - first;
     const uint32_t *places = memory->places + first; /* the first of them is [CLS], token 0 */
-    struct scratch scratch;
+    const struct scratch scratch = scratch_of(memory, h, worker);
     struct elc_lap lap = elc_pass_lap(call->pass, worker);
-    const size_t longest = longest_text(memory);
-    const size_t own = (size_t)worker * carve_scratch(&scratch, NULL, h, longest);
-    carve_scratch(&scratch, memory->scratch + own, h, longest);
     beam->impossible = (double)memory->impossible[text];
     beam->n = best_places(beam->starts, beam->start_log_p, memory->start + first, n, places);
     for (size_t i = 0; i < beam->n; i++)

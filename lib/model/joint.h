@@ -27,6 +27,7 @@
 /* A pass leaves it for the loss, the backward pass and the beams. A zeroed struct is empty. */
 struct elc_joint_memory {
     size_t n_places, n_texts;
+    size_t longest;    /* places of a text */
     uint32_t *places;  /* [P] rows of the batch */
     uint32_t *firsts;  /* [S + 1] the first place of each text */
     uint32_t *targets; /* [S][2] start and end as places of their text; only with targets */
@@ -55,7 +56,7 @@ struct elc_joint_memory {
     elc_float *d_answer_input;  /* [S, 2H] */
     elc_float *d_hidden;        /* [P, H] */
 
-    elc_float *scratch;            /* of the beams: elc_joint_scratch numbers for each worker */
+    elc_float *scratch;            /* of the beams, for each worker */
     struct elc_answer_beam *beams; /* [S] */
     size_t beam_capacity;
 

@@ -9,8 +9,7 @@ setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
     cat > tiny.json << 'JSON'
 {"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
- "intermediate_size": 32, "generator_hidden_size": 1.0, "train_batch_size": 4,
- "max_position_embeddings": 64, "max_seq_length": 64}
+ "intermediate_size": 32, "max_position_embeddings": 64}
 JSON
     electra-vocab -q --size 1000 "$CORPUS" > vocab.txt
     colors > colors.json
