@@ -44,10 +44,10 @@ static void layout_workers(struct elc_activations *a, size_t *used) {
     const size_t widest = max_size(h, a->config.embedding_size);
     for (size_t i = 0; i < a->n_workers; i++) {
         struct elc_worker_memory *worker = &a->workers[i];
-        worker->product = elc_carve(a->block, used, ELC_FORWARD_ROWS * widest);
-        worker->middle = elc_carve(a->block, used, ELC_FORWARD_ROWS * h);
-        worker->inner = elc_carve(a->block, used, ELC_FORWARD_ROWS * f);
-        worker->active = elc_carve(a->block, used, ELC_FORWARD_ROWS * f);
+        worker->product = elc_carve(a->block, used, ELC_TILE_ROWS * widest);
+        worker->middle = elc_carve(a->block, used, ELC_TILE_ROWS * h);
+        worker->inner = elc_carve(a->block, used, ELC_TILE_ROWS * f);
+        worker->active = elc_carve(a->block, used, ELC_TILE_ROWS * f);
         worker->factors = elc_carve(a->block, used, widest + 8);
         worker->attention = elc_carve(a->block, used, elc_attention_scratch(a->longest));
     }
@@ -70,7 +70,8 @@ static void layout_backward(struct elc_activations *a, size_t *used) {
     a->input = elc_carve(a->block, used, t * h);
     a->embedding = elc_carve(a->block, used, t * e);
     a->d_embedding = elc_carve(a->block, used, t * e);
-    a->partial = elc_carve(a->block, used, elc_tiles(t, ELC_BACKWARD_ROWS) * 4 * max_size(h, e));
+    a->partial =
+        elc_carve(a->block, used, max_size(elc_tiles(t), ELC_TILES_WANTED) * 4 * max_size(h, e));
 }
 
 /* Names every piece; returns the numbers needed. */

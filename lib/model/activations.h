@@ -13,9 +13,8 @@
 #include "electra/nn.h"
 #include "packed.h"
 
-/* Rows of a tile: in the forward pass as many as leave two rows-by-F matrices in cache, backward as
- * many as repay the packing of weights. */
-enum { ELC_FORWARD_ROWS = 48, ELC_BACKWARD_ROWS = 96 };
+/* Rows of a tile, at most: as many as leave two rows-by-F matrices in cache. */
+enum { ELC_TILE_ROWS = 48 };
 
 /* Which network a random number belongs to. */
 enum { ELC_SITE_DISCRIMINATOR, ELC_SITE_GENERATOR };
@@ -35,10 +34,10 @@ struct elc_layer_activations {
 
 /* Memory of one worker for the tile or head at hand. */
 struct elc_worker_memory {
-    elc_float *product; /* [ELC_FORWARD_ROWS, max(H, E)] */
-    elc_float *middle;  /* [ELC_FORWARD_ROWS, H] between attention and feed-forward */
-    elc_float *inner;   /* [ELC_FORWARD_ROWS, F] */
-    elc_float *active;  /* [ELC_FORWARD_ROWS, F] */
+    elc_float *product; /* [ELC_TILE_ROWS, max(H, E)] */
+    elc_float *middle;  /* [ELC_TILE_ROWS, H] between attention and feed-forward */
+    elc_float *inner;   /* [ELC_TILE_ROWS, F] */
+    elc_float *active;  /* [ELC_TILE_ROWS, F] */
     elc_float *factors; /* [max(H, E)] of dropout */
     elc_float *attention;
 };
@@ -125,16 +124,24 @@ static inline void elc_lap_product(struct elc_lap *lap, enum elc_operation opera
  * lay memory out once to know its size, and again to have it. */
 elc_float *elc_carve(elc_float *block, size_t *used, size_t n);
 
-/* A tile of rows: number `item` of those that n_rows rows are cut into. */
+/* A tile of rows: number `item` of those that n_rows rows are cut into. Few rows make smaller tiles
+ * rather than few: a loop over three of them would keep two threads busy for half of its time. */
 struct elc_tile {
     size_t first, n;
 };
-static inline size_t elc_tiles(size_t n_rows, size_t tile_rows) {
-    return (n_rows + tile_rows - 1) / tile_rows;
+enum { ELC_TILES_WANTED = 24 };
+static inline size_t elc_tile_rows(size_t n_rows) {
+    enum { STRIP = 12 }; /* rows that a product takes at a time, or a multiple of them */
+    const size_t rows =
+        (n_rows + ELC_TILES_WANTED * STRIP - 1) / (ELC_TILES_WANTED * STRIP) * STRIP;
+    return rows < STRIP ? STRIP : rows < ELC_TILE_ROWS ? rows : ELC_TILE_ROWS;
 }
-static inline struct elc_tile elc_tile(size_t item, size_t n_rows, size_t tile_rows) {
-    const size_t first = item * tile_rows;
-    return (struct elc_tile){first, n_rows - first < tile_rows ? n_rows - first : tile_rows};
+static inline size_t elc_tiles(size_t n_rows) {
+    return (n_rows + elc_tile_rows(n_rows) - 1) / elc_tile_rows(n_rows);
+}
+static inline struct elc_tile elc_tile(size_t item, size_t n_rows) {
+    const size_t rows = elc_tile_rows(n_rows), first = item * rows;
+    return (struct elc_tile){first, n_rows - first < rows ? n_rows - first : rows};
 }
 
 /* d_x[n, n_in] = d_y[n, n_out]·W, or with `add` d_x + d_y·W, for n rows. */

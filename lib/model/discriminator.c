@@ -9,7 +9,7 @@ static int head_tile(void *context, size_t item, int worker) {
     const struct elc_discriminator_head *head = &pass->weights->discriminator;
     struct elc_activations *a = pass->a;
     const size_t h = config->hidden_size;
-    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens);
     elc_float *inner = a->head_inner + tile.first * h, *active = a->workers[worker].product;
     struct elc_lap lap = elc_pass_lap(pass, worker);
     elc_linear(inner, h, a->hidden + tile.first * h, h, head->dense.weight, h, head->dense.bias,
@@ -22,8 +22,7 @@ static int head_tile(void *context, size_t item, int worker) {
 }
 
 int elc_discriminator_head(struct elc_pass *pass) {
-    return elc_parallel_for(pass->pool, elc_tiles(pass->batch->n_tokens, ELC_FORWARD_ROWS),
-                            head_tile, pass);
+    return elc_parallel_for(pass->pool, elc_tiles(pass->batch->n_tokens), head_tile, pass);
 }
 
 int elc_discriminator_forward(const elc_float **logits, struct elc_workspace *workspace,
@@ -56,7 +55,7 @@ static int head_tile_backward(void *context, size_t item, int worker) {
     const struct elc_discriminator_head *head = &weights->discriminator;
     struct elc_activations *a = backward->pass->a;
     const size_t h = weights->config.hidden_size;
-    const struct elc_tile tile = elc_tile(item, backward->pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, backward->pass->batch->n_tokens);
     const size_t at = tile.first * h;
     for (size_t row = tile.first; row < tile.first + tile.n; row++) {
         elc_float *d = a->d_output + row * h;
@@ -77,8 +76,7 @@ int elc_discriminator_head_backward(struct elc_pass *pass, const elc_float *d_lo
     const struct elc_discriminator_head *d = &pass->gradients->discriminator;
     const size_t t = pass->batch->n_tokens, h = pass->weights->config.hidden_size;
     struct head_backward backward = {pass, d_logits, mode};
-    int err = elc_parallel_for(pass->pool, elc_tiles(t, ELC_BACKWARD_ROWS), head_tile_backward,
-                               &backward);
+    int err = elc_parallel_for(pass->pool, elc_tiles(t), head_tile_backward, &backward);
     if (err)
         return err;
     const struct elc_weight_gradient gradients[] = {

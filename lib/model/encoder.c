@@ -138,7 +138,7 @@ static int embed_tile(void *context, size_t item, int worker) {
     const struct elc_config *config = &pass->weights->config;
     struct elc_activations *a = pass->a;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens);
     struct elc_worker_memory *memory = &a->workers[worker];
     elc_float *hidden = a->hidden + tile.first * h;
     struct elc_lap lap = elc_pass_lap(pass, worker);
@@ -216,7 +216,7 @@ static int layer_tile(void *context, size_t item, int worker) {
     const struct elc_layer_activations *saved = &pass->a->layers[pass->layer];
     const size_t h = config->hidden_size, f = config->intermediate_size;
     const size_t n_rows = wants_first(pass) ? pass->batch->n_sequences : pass->batch->n_tokens;
-    const struct elc_tile tile = elc_tile(item, n_rows, ELC_FORWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, n_rows);
     struct elc_worker_memory *memory = &pass->a->workers[worker];
     elc_float *hidden = pass->a->hidden + tile.first * h;
     elc_float *inner = saved->inner ? saved->inner + tile.first * f : memory->inner;
@@ -267,7 +267,7 @@ static void gather_first(const struct elc_pass *pass) {
 
 int elc_encoder_pass(struct elc_pass *pass) {
     const struct elc_config *config = &pass->weights->config;
-    const size_t n_tiles = elc_tiles(pass->batch->n_tokens, ELC_FORWARD_ROWS);
+    const size_t n_tiles = elc_tiles(pass->batch->n_tokens);
     const size_t n_attentions = pass->batch->n_sequences * config->num_attention_heads;
     pass->layer = 0;
     int err = pass->a->keep ? elc_packed_fill(pass->a->packed, pass->weights, pass->pool) : 0;
@@ -279,7 +279,7 @@ int elc_encoder_pass(struct elc_pass *pass) {
         size_t n = n_tiles;
         if (wants_first(pass)) {
             gather_first(pass);
-            n = elc_tiles(pass->batch->n_sequences, ELC_FORWARD_ROWS);
+            n = elc_tiles(pass->batch->n_sequences);
         }
         if (!err)
             err = elc_parallel_for(pass->pool, n, layer_tile, pass);

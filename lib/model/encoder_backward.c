@@ -63,7 +63,7 @@ static size_t slot_width(const struct elc_config *config) {
 static void add_partials(const struct elc_pass *pass, const struct elc_norm *gradient,
                          size_t offset, size_t width) {
     const size_t slot = slot_width(&pass->weights->config);
-    for (size_t tile = 0; tile < elc_tiles(pass->batch->n_tokens, ELC_BACKWARD_ROWS); tile++) {
+    for (size_t tile = 0; tile < elc_tiles(pass->batch->n_tokens); tile++) {
         const elc_float *part = pass->a->partial + tile * slot + offset;
         elc_axpy(gradient->weight, 1, part, width);
         elc_axpy(gradient->bias, 1, part + width, width);
@@ -112,7 +112,7 @@ static int layer_tile(void *context, size_t item, int worker) {
     const struct elc_packed_layer *packed = &pass->a->packed->layers[pass->layer];
     struct elc_activations *a = pass->a;
     const size_t h = config->hidden_size, f = config->intermediate_size;
-    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens);
     const size_t at_h = tile.first * h, at_f = tile.first * f;
     elc_float *factors = a->workers[worker].factors;
     elc_float *partial = a->partial + item * slot_width(config);
@@ -206,7 +206,7 @@ struct layer_end {
 
 static void qkv_backward(const struct elc_pass *pass, size_t item, int worker) {
     const size_t h = pass->weights->config.hidden_size;
-    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens);
     const struct elc_packed_layer *packed = &pass->a->packed->layers[pass->layer];
     struct elc_lap lap = elc_pass_lap(pass, worker);
     for (size_t i = 0; i < 3; i++)
@@ -233,7 +233,7 @@ static int layer_end_item(void *context, size_t item, int worker) {
 }
 
 static int layer_backward(struct elc_pass *pass) {
-    const size_t n_tiles = elc_tiles(pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const size_t n_tiles = elc_tiles(pass->batch->n_tokens);
     const size_t n_attentions =
         pass->batch->n_sequences * pass->weights->config.num_attention_heads;
     int err = elc_parallel_for(pass->pool, n_tiles, layer_tile, pass);
@@ -257,7 +257,7 @@ static int embedding_tile(void *context, size_t item, int worker) {
     const struct elc_norm *norm = &pass->weights->embeddings.norm;
     struct elc_activations *a = pass->a;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens, ELC_BACKWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, pass->batch->n_tokens);
     elc_float *partial = a->partial + item * slot_width(config);
     memset(partial, 0, 2 * e * sizeof *partial);
     struct elc_lap lap = elc_pass_lap(pass, worker);
@@ -309,7 +309,7 @@ static int embeddings_backward(struct elc_pass *pass) {
     const size_t e = pass->weights->config.embedding_size, h = pass->weights->config.hidden_size;
     const struct elc_activations *a = pass->a;
     const size_t t = pass->batch->n_tokens;
-    int err = elc_parallel_for(pass->pool, elc_tiles(t, ELC_BACKWARD_ROWS), embedding_tile, pass);
+    int err = elc_parallel_for(pass->pool, elc_tiles(t), embedding_tile, pass);
     if (!err && e != h) {
         const struct elc_linear *d = &pass->gradients->project;
         const struct elc_weight_gradient project = {

@@ -11,7 +11,8 @@ enum {
     CHUNK = 192,       /* rows whose logits are there at one time */
     VOCAB_TILE = 1024, /* columns of logits that a thread computes at a time */
     ROWS_AT_ONCE = 8,  /* rows of cross-entropy, likewise */
-    D_OUT_ROWS = 96,   /* rows of the product back from the vocabulary */
+    D_OUT_ROWS = 96,   /* rows and columns of the product back from the vocabulary, likewise */
+    D_OUT_COLUMNS = 32,
 };
 
 /* Whatever hidden_act says, as in transformers. */
@@ -100,7 +101,7 @@ static int gather_tile(void *context, size_t item, int worker) {
     const struct elc_generator_head *weights = &pass->weights->generator;
     struct elc_generator_memory *memory = pass->a->generator;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const struct elc_tile tile = elc_tile(item, head->targets->n, ELC_FORWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, head->targets->n);
     const size_t first = tile.first, end = tile.first + tile.n;
     struct elc_lap lap = elc_pass_lap(pass, worker);
     for (size_t i = first; i < end; i++)
@@ -151,7 +152,7 @@ int elc_generator_logits(const elc_float **logits, struct elc_workspace *workspa
     struct head head = {.pass = &pass, .targets = &targets, .n = n_rows};
     int err = prepare(&pass, n_rows, n_rows);
     if (!err)
-        err = elc_parallel_for(pass.pool, elc_tiles(n_rows, ELC_FORWARD_ROWS), gather_tile, &head);
+        err = elc_parallel_for(pass.pool, elc_tiles(n_rows), gather_tile, &head);
     if (err)
         return err;
     *logits = pass.a->generator->logits;
@@ -213,18 +214,21 @@ static int cross_entropy_rows(void *context, size_t item, int worker) {
     return 0;
 }
 
-/* d_out = d_logits·word */
-static int vocab_backward_rows(void *context, size_t item, int worker) {
+/* A part of d_out = d_logits·word. */
+static int vocab_backward_tile(void *context, size_t item, int worker) {
     const struct head *head = context;
     const struct elc_weights *weights = head->pass->weights;
     const struct elc_generator_memory *memory = head->pass->a->generator;
     const size_t e = weights->config.embedding_size, v = weights->config.vocab_size;
-    const size_t first = item * D_OUT_ROWS;
+    const size_t across = (e + D_OUT_COLUMNS - 1) / D_OUT_COLUMNS;
+    const size_t first = item / across * D_OUT_ROWS, column = item % across * D_OUT_COLUMNS;
     const size_t n = head->n - first < D_OUT_ROWS ? head->n - first : D_OUT_ROWS;
+    const size_t n_columns = e - column < D_OUT_COLUMNS ? e - column : D_OUT_COLUMNS;
     struct elc_lap lap = elc_pass_lap(head->pass, worker);
-    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, e, v, memory->logits + first * v, v, weights->embeddings.word,
-             e, false, memory->d_out + (head->first + first) * e, e);
-    elc_lap_product(&lap, ELC_OP_VOCABULARY_BACKWARD, n, e, v);
+    elc_gemm(ELC_PLAIN, ELC_PLAIN, n, n_columns, v, memory->logits + first * v, v,
+             weights->embeddings.word + column, e, false,
+             memory->d_out + (head->first + first) * e + column, e);
+    elc_lap_product(&lap, ELC_OP_VOCABULARY_BACKWARD, n, n_columns, v);
     return 0;
 }
 
@@ -241,8 +245,9 @@ static int chunk_backward(struct head *head) {
                                                head->n,
                                                v,
                                                e};
-    int err = elc_parallel_for(pass->pool, (head->n + D_OUT_ROWS - 1) / D_OUT_ROWS,
-                               vocab_backward_rows, head);
+    const size_t n_tiles =
+        (head->n + D_OUT_ROWS - 1) / D_OUT_ROWS * ((e + D_OUT_COLUMNS - 1) / D_OUT_COLUMNS);
+    int err = elc_parallel_for(pass->pool, n_tiles, vocab_backward_tile, head);
     return err ? err : elc_weight_gradients(pass->pool, &output, 1);
 }
 
@@ -250,8 +255,7 @@ int elc_generator_head_loss(struct elc_pass *pass, const struct elc_generator_ta
     struct head head = {.pass = pass, .targets = targets};
     int err = prepare(pass, targets->n, targets->n < CHUNK ? targets->n : CHUNK);
     if (!err)
-        err = elc_parallel_for(pass->pool, elc_tiles(targets->n, ELC_FORWARD_ROWS), gather_tile,
-                               &head);
+        err = elc_parallel_for(pass->pool, elc_tiles(targets->n), gather_tile, &head);
     for (; !err && head.first < targets->n; head.first += CHUNK) {
         head.n = targets->n - head.first < CHUNK ? targets->n - head.first : CHUNK;
         err = chunk_logits(&head);
@@ -273,7 +277,7 @@ static int scatter_tile(void *context, size_t item, int worker) {
     const struct elc_generator_head *weights = &pass->weights->generator;
     struct elc_generator_memory *memory = pass->a->generator;
     const size_t e = config->embedding_size, h = config->hidden_size;
-    const struct elc_tile tile = elc_tile(item, head->targets->n, ELC_BACKWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, head->targets->n);
     const size_t first = tile.first, end = tile.first + tile.n;
     elc_float *partial = pass->a->partial + item * 2 * e;
     struct elc_lap lap = elc_pass_lap(pass, worker);
@@ -300,10 +304,10 @@ int elc_generator_head_backward(struct elc_pass *pass,
     const size_t e = config->embedding_size, h = config->hidden_size, m = targets->n;
     struct head head = {.pass = pass, .targets = targets};
     memset(pass->a->d_hidden, 0, pass->batch->n_tokens * h * sizeof *pass->a->d_hidden);
-    int err = elc_parallel_for(pass->pool, elc_tiles(m, ELC_BACKWARD_ROWS), scatter_tile, &head);
+    int err = elc_parallel_for(pass->pool, elc_tiles(m), scatter_tile, &head);
     if (err)
         return err;
-    for (size_t tile = 0; tile < elc_tiles(m, ELC_BACKWARD_ROWS); tile++) {
+    for (size_t tile = 0; tile < elc_tiles(m); tile++) {
         const elc_float *partial = pass->a->partial + tile * 2 * e;
         elc_axpy(d->norm.weight, 1, partial, e);
         elc_axpy(d->norm.bias, 1, partial + e, e);

@@ -119,7 +119,7 @@ static int forward_tile(void *context, size_t item, int worker) {
     const struct elc_row_head *head = call->head;
     struct elc_head_memory *memory = call->memory;
     const size_t h = call->pass.weights->config.hidden_size, n = head->n_outputs;
-    const struct elc_tile tile = elc_tile(item, memory->n_rows, ELC_FORWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, memory->n_rows);
     elc_float *input = memory->input + tile.first * h;
     for (size_t i = 0; i < tile.n; i++)
         memcpy(input + i * h, call->pass.a->hidden + memory->rows[tile.first + i] * h,
@@ -144,9 +144,7 @@ int elc_head_forward(struct elc_head_memory *memory, const struct elc_row_head *
     memory->n_rows = n_rows;
     int err = prepare(memory, head, pass);
     struct call call = open_call(memory, head, pass);
-    return err ? err
-               : elc_parallel_for(pass->pool, elc_tiles(n_rows, ELC_FORWARD_ROWS), forward_tile,
-                                  &call);
+    return err ? err : elc_parallel_for(pass->pool, elc_tiles(n_rows), forward_tile, &call);
 }
 
 int elc_head_outputs(const elc_float **outputs, struct elc_head_memory *memory,
@@ -174,7 +172,7 @@ static int backward_tile(void *context, size_t item, int worker) {
     const struct elc_row_head *head = call->head;
     struct elc_head_memory *memory = call->memory;
     const size_t h = call->pass.weights->config.hidden_size, n = head->n_outputs;
-    const struct elc_tile tile = elc_tile(item, memory->n_rows, ELC_BACKWARD_ROWS);
+    const struct elc_tile tile = elc_tile(item, memory->n_rows);
     const size_t at = tile.first * h;
     elc_float *d_input = memory->d_input + at;
     elc_float *d_active = head->dense.weight ? memory->d_inner + at : d_input;
@@ -199,7 +197,7 @@ int elc_head_backward(struct elc_head_memory *memory, const struct elc_row_head 
     const size_t h = pass->weights->config.hidden_size, n = head->n_outputs, r = memory->n_rows;
     memset(pass->a->d_hidden, 0, pass->batch->n_tokens * h * sizeof *pass->a->d_hidden);
     struct call call = open_call(memory, head, pass);
-    int err = elc_parallel_for(pass->pool, elc_tiles(r, ELC_BACKWARD_ROWS), backward_tile, &call);
+    int err = elc_parallel_for(pass->pool, elc_tiles(r), backward_tile, &call);
     if (err)
         return err;
     const struct elc_weight_gradient gradients[] = {

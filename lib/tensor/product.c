@@ -193,13 +193,14 @@ struct product {
     bool add;
 };
 
+/* A stretch of k after the other, so that its part of A stays in cache while all panels go by. */
 static void multiply_all(const struct product *p) {
     elc_float scratch[DEPTH * PANEL];
-    for (size_t column = 0; column < p->n; column += PANEL) {
-        const size_t n_columns = least(PANEL, p->n - column);
-        for (size_t k = 0; k == 0 || k < p->k; k += DEPTH) {
-            const size_t depth = least(DEPTH, p->k - k);
-            const bool add = p->add || k > 0;
+    for (size_t k = 0; k == 0 || k < p->k; k += DEPTH) {
+        const size_t depth = least(DEPTH, p->k - k);
+        const bool add = p->add || k > 0;
+        for (size_t column = 0; column < p->n; column += PANEL) {
+            const size_t n_columns = least(PANEL, p->n - column);
             if (!p->packed)
                 pack_panel(scratch, &p->b, k, depth, column, n_columns);
             const struct slab slab = {
