@@ -17,8 +17,8 @@ extern "C" {
 
 /* Which network a directory holds, from `architectures`. The heads of transformers' classes are
  * loaded by it; for the last three it has no class, and does not know their names: two are
- * google-research/electra's, one is BERT's on top of an ELECTRA. (google-research's tagger is ElectraForTokenClassification with
- * a classifier_dropout of 0.) */
+ * google-research/electra's, one is BERT's on top of an ELECTRA. (google-research's tagger is
+ * ElectraForTokenClassification with a classifier_dropout of 0.) */
 enum elc_architecture {
     ELC_ENCODER,             /* ElectraModel: no head */
     ELC_DISCRIMINATOR,       /* ElectraForPreTraining */

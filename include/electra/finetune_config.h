@@ -33,10 +33,11 @@ struct elc_finetune_config {
 /* The defaults for a network, trained before or not. */
 void elc_finetune_config_default(struct elc_finetune_config *config,
                                  const struct elc_config *network, bool trained);
-/* Shape and training of a network that was not trained before. `name` is nano, small, base or large,
- * of which it is the shape; or the path of a flat JSON file with any of the members above and of the
- * network's keys (elc_pretrain_config_read, and classifier_dropout). What a file leaves out is as in
- * small. Unknown keys, those of pre-training alone among them, are refused by name. */
+/* Shape and training of a network that was not trained before. `name` is nano, small, base or
+ * large, of which it is the shape; or the path of a flat JSON file with any of the members above
+ * and of the network's keys (elc_pretrain_config_read, and classifier_dropout). What a file leaves
+ * out is as in small. Unknown keys, those of pre-training alone among them, are refused by name.
+ */
 int elc_finetune_config_read(struct elc_finetune_config *config, struct elc_config *network,
                              const char *name) ELC_MUST_CHECK;
 /* Applies "key=value" overrides of the members above and of the network's dropout

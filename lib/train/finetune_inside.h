@@ -1,5 +1,5 @@
-/* The inside of fine-tuning, shared by its parts: finetune_run.c (steps), finetune_validate.c, and of
- * that finetune_tags.c and finetune_answers.c. */
+/* The inside of fine-tuning, shared by its parts: finetune_run.c (steps), finetune_validate.c, and
+ * of that finetune_tags.c and finetune_answers.c. */
 #ifndef ELC_TRAIN_FINETUNE_INSIDE_H
 #define ELC_TRAIN_FINETUNE_INSIDE_H
 
