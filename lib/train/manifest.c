@@ -13,17 +13,39 @@
 #include "electra/file.h"
 #include "electra/json_text.h"
 
+/* Hashes an input to its end. It is read, not mapped: what is mapped would be the largest part of
+ * the memory of a run. */
+static int hash_input(XXH128_hash_t *hash, size_t *bytes, struct elc_input *input) {
+    unsigned char chunk[1 << 16];
+    XXH3_state_t state;
+    XXH3_INITSTATE(&state);
+    XXH3_128bits_reset(&state);
+    *bytes = 0;
+    for (;;) {
+        long long n = elc_input_read(input, chunk, sizeof chunk);
+        if (n < 0)
+            return (int)n;
+        XXH3_128bits_update(&state, chunk, (size_t)n);
+        *bytes += (size_t)n;
+        if ((size_t)n < sizeof chunk)
+            break;
+    }
+    *hash = XXH3_128bits_digest(&state);
+    return 0;
+}
+
 /* Size and XXH3-128, as 32 hexadecimal digits, of a file under `root`. */
 static int hash_file(char digits[33], size_t *bytes, const char *root, const char *relative) {
     char *path = elc_path_join(root, relative);
-    struct elc_map map = {0};
-    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
+    struct elc_input input;
+    XXH128_hash_t hash;
+    int err = path ? elc_input_open(&input, path) : ELC_ENOMEM;
     if (!err) {
-        XXH128_hash_t hash = XXH3_128bits(map.data, map.len);
-        (void)snprintf(digits, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
-        *bytes = map.len;
+        err = hash_input(&hash, bytes, &input);
+        elc_input_close(&input);
     }
-    elc_map_close(&map);
+    if (!err)
+        (void)snprintf(digits, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
     free(path);
     return err;
 }
