@@ -286,30 +286,39 @@ static void add_new_word(struct target *target, struct cache_set *set,
     word->end = found->start + found->len;
     add_word(target->tokenizer, encoding, word, number);
     size_t n = encoding->n - first;
-    if (n > CACHED_PIECES)
+    if (n > CACHED_PIECES_LIMIT)
         return;
-    struct cached_word *cached = cache_place(set);
-    *cached = (struct cached_word){.n = (uint8_t)n};
-    memcpy(cached->key, found->key, sizeof found->key);
+    struct cached_word *cached = cache_enter(set, found, n);
     for (size_t i = 0; i < n; i++) {
-        cached->ids[i] = encoding->ids[first + i];
-        cached->ends[i] = (uint8_t)(encoding->ranges[first + i].end - found->start);
+        struct cached_word *part = &cached[i / CACHED_PIECES];
+        part->ids[i % CACHED_PIECES] = encoding->ids[first + i];
+        part->ends[i % CACHED_PIECES] = (uint8_t)(encoding->ranges[first + i].end - found->start);
     }
 }
 
-/* As many as there can be are written whatever their number, which cannot be foreseen, so that a
- * branch would cost more. There is room for them. */
-static inline void add_cached(struct elc_encoding *encoding, const struct cached_word *cached,
-                              uint32_t start, uint32_t word) {
-    uint32_t *ids = encoding->ids + encoding->n, *words = encoding->words + encoding->n;
-    struct elc_range *ranges = encoding->ranges + encoding->n;
+/* Writes CACHED_PIECES tokens at `i`, the first of which begins at `first`. There is room. */
+static inline void put_cached(struct elc_encoding *encoding, size_t i,
+                              const struct cached_word *cached, uint32_t start, uint32_t first,
+                              uint32_t word) {
+    uint32_t *words = encoding->words + i;
+    struct elc_range *ranges = encoding->ranges + i;
     const uint32_t second = start + cached->ends[0], third = start + cached->ends[1];
-    memcpy(ids, cached->ids, sizeof cached->ids);
-    ranges[0] = (struct elc_range){start, second};
+    memcpy(encoding->ids + i, cached->ids, sizeof cached->ids);
+    ranges[0] = (struct elc_range){first, second};
     ranges[1] = (struct elc_range){second, third};
     ranges[2] = (struct elc_range){third, start + cached->ends[2]};
     words[0] = words[1] = words[2] = word;
-    encoding->n += cached->n;
+}
+
+/* How many of the first CACHED_PIECES tokens there are cannot be foreseen, so that a branch would
+ * cost more than to write them all. */
+static inline void add_cached(struct elc_encoding *encoding, const struct cached_word *cached,
+                              uint32_t start, uint32_t word) {
+    const size_t n = encoding->n;
+    put_cached(encoding, n, cached, start, start, word);
+    if (cached->n > CACHED_PIECES)
+        put_cached(encoding, n + CACHED_PIECES, cached + 1, start, start + cached->ends[2], word);
+    encoding->n = n + cached->n;
 }
 
 /* Takes short words for as long as there are any. What stops it is the reader's. */

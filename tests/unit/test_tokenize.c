@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "electra/random.h"
 #include "electra/tokenize.h"
 
 #include "scratch.h"
@@ -94,6 +95,40 @@ static void pieces_are_the_longest(void **state) {
     UNCASED("abc", "ab@0-2/0 ##c@2-3/0");
     UNCASED("abx", "[UNK]@0-3/0"); /* no way back */
     CASED("Hello hello", "Hello@0-5/0 hello@6-11/1");
+}
+
+/* Words of one to twelve pieces, in numbers that drive each other out of the cache, against words
+ * by a pattern, which are not remembered. */
+static void what_is_remembered_is_what_was_found(void **state) {
+    const struct fixture *fixture = *state;
+    enum { WORDS = 60000, LONGEST = 12, TEXT = WORDS * (LONGEST + 1) };
+    const struct elc_tokenizer_options by_pattern = {.strip_accents = -1, .pattern = "[^ ]+"};
+    struct elc_tokenizer *reference;
+    struct elc_encoding found = {0}, expected = {0};
+    struct elc_random random;
+    char *text = malloc(TEXT);
+    size_t len = 0;
+    assert_non_null(text);
+    elc_random_init(&random, 1, 0, 0, 0);
+    for (int i = 0; i < WORDS; i++) {
+        /* the shorter, the oftener it comes */
+        const size_t n = 1 + elc_random_below(&random, 1 + elc_random_below(&random, LONGEST));
+        text[len++] = 'a';
+        for (size_t k = 1; k < n; k++)
+            text[len++] = "bcbcbcx"[elc_random_below(&random, 7)]; /* an x: [UNK] */
+        text[len++] = ' ';
+    }
+    assert_int_equal(elc_tokenizer_new(&reference, fixture->vocab, &by_pattern), 0);
+    assert_int_equal(elc_tokenizer_encode(fixture->uncased, text, len, SIZE_MAX, &found), 0);
+    assert_int_equal(elc_tokenizer_encode(reference, text, len, SIZE_MAX, &expected), 0);
+    assert_int_equal(found.n, expected.n);
+    assert_memory_equal(found.ids, expected.ids, found.n * sizeof *found.ids);
+    assert_memory_equal(found.ranges, expected.ranges, found.n * sizeof *found.ranges);
+    assert_memory_equal(found.words, expected.words, found.n * sizeof *found.words);
+    elc_encoding_free(&found);
+    elc_encoding_free(&expected);
+    elc_tokenizer_destroy(reference);
+    free(text);
 }
 
 static void case_and_accents_go_together_unless_told(void **state) {
@@ -435,6 +470,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_cut_at_spaces_and_punctuation),
         cmocka_unit_test(pieces_are_the_longest),
+        cmocka_unit_test(what_is_remembered_is_what_was_found),
         cmocka_unit_test(case_and_accents_go_together_unless_told),
         cmocka_unit_test(lower_case_knows_no_final_sigma),
         cmocka_unit_test(controls_vanish_without_a_trace),
