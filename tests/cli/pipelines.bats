@@ -306,6 +306,11 @@ END
     [ "$(head -n 1 work/scores.tsv)" = $'id\tlabel\tprobability' ]
     [ "$(wc -l < work/scores.tsv)" -eq 7 ]
     finetune -q work/metrics.tsv
+    finetune WORK=several TRIALS=2 > log
+    [ "$(grep -c '"valid_accuracy":' several/model/metrics.jsonl)" -eq 2 ]
+    [ -d several/model/trial-2 ]
+    grep -q '^accuracy' several/metrics.tsv
+    finetune -q WORK=several TRIALS=2 several/metrics.tsv
 }
 
 @test "finetune: each recipe is whole" {

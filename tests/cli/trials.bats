@@ -112,7 +112,10 @@ equal_trials() {
     electra-train classify --config tiny.json --vocab vocab.txt --epochs 100000 --valid t.els \
         --trials 2 -o m t.els > m.out 3>&- &
     run=$!
-    until [ -s m/trial-1/metrics.jsonl ]; do sleep 0.05; done
+    for _ in {1..600}; do
+        [ ! -s m/trial-1/metrics.jsonl ] || break
+        sleep 0.05
+    done
     kill -TERM "$run"
     status=0
     wait "$run" || status=$?
@@ -145,9 +148,9 @@ equal_trials() {
     grep -q "m: there are trials in it already: go on with them by --resume, or choose another -o" m.err
     rm m/done
     status_is 2 train m --trials 2 --resume --epochs 7 t.els
-    grep -q "trial 1: --resume: this run was started with steps 27, not 32" m.err
+    grep -q "trial 1: --resume: this run was started with --epochs" m.err
     status_is 2 train m --trials 2 --resume -s 2 t.els
-    grep -q "trial 1: --resume: this run was started with seed 1, not 2" m.err
+    grep -q "trial 1: --resume: this run was started with --seed 1, not 2" m.err
     status_is 2 train m --resume t.els
     grep -q "m: there are trials in it: give --trials, or choose another -o" m.err
     train s t.els
