@@ -85,6 +85,23 @@ static int check_rules(const struct elc_tokenizer_options *rules, const char *pa
     return 0;
 }
 
+/* Where there is a vocab.txt and a tokenizer.json, of which transformers reads one and we the
+ * other, their tokens must be the same. */
+static int check_vocabularies(const struct work *work) {
+    const char *directory = work->foreign.directory;
+    if (!has_file(directory, "vocab.txt") || !has_file(directory, "tokenizer.json"))
+        return 0;
+    struct elc_vocab *other = NULL;
+    char *path = elc_path_join(directory, "tokenizer.json");
+    int err = path ? elc_vocab_read(&other, path) : ELC_ENOMEM;
+    if (!err && strcmp(elc_vocab_id(other)->xxh3, elc_vocab_id(work->vocab)->xxh3) != 0)
+        err = elc_fail(ELC_EMISMATCH,
+                       "%s: has other tokens than the vocab.txt beside it; --vocab chooses", path);
+    elc_vocab_destroy(other);
+    free(path);
+    return err;
+}
+
 /* The vocabulary, and how texts are tokenized: as the files beside the tensors say, and before
  * them the one that was asked for. */
 static int read_text(struct work *work) {
@@ -94,19 +111,22 @@ static int read_text(struct work *work) {
         return elc_fail(ELC_EIO, "%s: has neither vocab.txt nor tokenizer.json", directory);
     int err = elc_vocab_read(&work->vocab, vocab ? vocab : directory);
     if (err)
-        return err;
+        return err == ELC_EINVAL ? ELC_EMISMATCH : err;
     struct elc_conversion *conversion = work->conversion;
     conversion->cased_by_vocab = !has_rules(directory) && !(vocab && has_rules(vocab));
     if (conversion->cased_by_vocab)
         rules->cased = has_capitals(work->vocab);
-    else
-        err = elc_tokenizer_options_read(rules, directory);
+    err = elc_tokenizer_options_read(rules, directory);
     if (!err && vocab)
         err = elc_tokenizer_options_read(rules, vocab);
     conversion->cased = rules->cased;
     if (rules->strip_accents < 0)
         rules->strip_accents = !rules->cased;
-    return err ? err : check_rules(rules, vocab && has_rules(vocab) ? vocab : directory);
+    if (!err)
+        err = check_rules(rules, vocab && has_rules(vocab) ? vocab : directory);
+    if (!err && !vocab)
+        err = check_vocabularies(work);
+    return err == ELC_EINVAL ? ELC_EMISMATCH : err; /* no option is at fault */
 }
 
 static int check_vocab(const struct work *work, const struct elc_config *config) {

@@ -1,4 +1,5 @@
-/* How a model directory wants its text tokenized: tokenizer.json and tokenizer_config.json. */
+/* How a model directory wants its text tokenized: tokenizer.json, tokenizer_config.json, and the
+ * files that older tokenizers wrote beside them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "electra/file.h"
 #include "electra/tokenize.h"
+#include "vocab_json.h"
 
 /* true, false, or null and absent: then *value keeps what it holds. */
 static int read_bool(const json_t *object, const char *key, int *value) {
@@ -52,11 +54,33 @@ static int read_word_chars(const json_t *model, struct elc_tokenizer_options *op
     const json_t *limit = json_object_get(model, "max_input_chars_per_word");
     if (!limit)
         return 0;
-    json_int_t n = json_integer_value(limit);
-    if (n < 1 || n > UINT32_MAX)
+    const double n = json_number_value(limit); /* every integer is read as one */
+    if (!(n >= 1 && n <= UINT32_MAX))
         return elc_fail(ELC_EFORMAT, "'max_input_chars_per_word' is not a number of characters");
     options->word_chars = (uint32_t)n;
     return 0;
+}
+
+/* A token is a text, or an object that has one. */
+static const char *token_of(const json_t *token) {
+    return json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
+}
+
+/* Tokens in an array, or an object of them by their ids. */
+static int check_added(const json_t *added) {
+    const char *key;
+    json_t *token;
+    size_t i;
+    int rc = 0;
+    json_array_foreach(added, i, token) {
+        if (rc == 0)
+            rc = elc_added_token_check(token_of(token));
+    }
+    json_object_foreach((json_t *)(uintptr_t)added, key, token) {
+        if (rc == 0)
+            rc = elc_added_token_check(token_of(token));
+    }
+    return rc;
 }
 
 /* tokenizer.json */
@@ -70,6 +94,8 @@ static int read_tokenizer(const json_t *root, struct elc_tokenizer_options *opti
         rc = expect_type(root, "post_processor", "BertProcessing", "TemplateProcessing");
     if (rc == 0)
         rc = read_bool(normalizer, "clean_text", &clean);
+    if (rc == 0)
+        rc = check_added(json_object_get(root, "added_tokens"));
     if (rc == 0)
         rc = read_word_chars(json_object_get(root, "model"), options);
     options->keep_controls = !clean;
@@ -93,10 +119,47 @@ static int read_own_keys(const json_t *root, struct elc_tokenizer_options *optio
     return options->pattern ? 0 : elc_fail_memory(strlen(text));
 }
 
+/* special_tokens_map.json, and the same keys of tokenizer_config.json: by other names the special
+ * tokens would have other ids. */
+static int read_specials(const json_t *root, struct elc_tokenizer_options *options) {
+    static const char *const names[][2] = {{"pad_token", "[PAD]"},
+                                           {"unk_token", "[UNK]"},
+                                           {"cls_token", "[CLS]"},
+                                           {"sep_token", "[SEP]"},
+                                           {"mask_token", "[MASK]"}};
+    (void)options;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const json_t *found = json_object_get(root, names[i][0]);
+        const char *token = token_of(found);
+        if (found && !json_is_null(found) && (!token || strcmp(token, names[i][1]) != 0))
+            return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be '%s'", names[i][0],
+                            token ? token : "?", names[i][1]);
+    }
+    int rc = check_added(json_object_get(root, "additional_special_tokens"));
+    return rc < 0 ? rc : check_added(json_object_get(root, "extra_special_tokens"));
+}
+
+/* added_tokens.json: an id for each token. */
+static int read_added(const json_t *root, struct elc_tokenizer_options *options) {
+    const char *token;
+    json_t *id;
+    int rc = 0;
+    (void)options;
+    json_object_foreach((json_t *)(uintptr_t)root, token, id) {
+        if (rc == 0)
+            rc = elc_added_token_check(token);
+    }
+    return rc;
+}
+
 /* tokenizer_config.json */
 static int read_config(const json_t *root, struct elc_tokenizer_options *options) {
     int basic = 1;
-    int rc = read_bool(root, "do_basic_tokenize", &basic);
+    int rc = read_specials(root, options);
+    if (rc == 0)
+        rc = check_added(json_object_get(root, "added_tokens_decoder"));
+    if (rc == 0)
+        rc = read_bool(root, "do_basic_tokenize", &basic);
     if (rc == 0 && !basic)
         rc = elc_fail(ELC_EINVAL, "'do_basic_tokenize' false is not supported");
     if (rc == 0)
@@ -116,7 +179,9 @@ static int read_file(const char *path,
         return rc;
     json_error_t error;
     const char *text = map.len > 0 ? (const char *)map.data : "";
-    json_t *root = json_loadb(text, map.len, JSON_REJECT_DUPLICATES, &error);
+    /* model_max_length is often 10^30, which is no integer of C's. */
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL;
+    json_t *root = json_loadb(text, map.len, flags, &error);
     if (json_is_object(root)) {
         rc = read(root, options);
         if (rc < 0)
@@ -144,13 +209,21 @@ int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char
     struct stat status;
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
         return is_json(path) ? read_file(path, read_tokenizer, options) : 0;
-    char *tokenizer = elc_path_join(path, "tokenizer.json");
-    char *config = elc_path_join(path, "tokenizer_config.json");
-    int rc = tokenizer && config ? read_file(tokenizer, read_tokenizer, options) : ELC_ENOMEM;
-    if (rc == 0)
-        rc = read_file(config, read_config, options);
-    free(tokenizer);
-    free(config);
+    static const struct {
+        const char *name;
+        int (*read)(const json_t *root, struct elc_tokenizer_options *options);
+    } files[] = {
+        {"tokenizer.json", read_tokenizer},
+        {"added_tokens.json", read_added},
+        {"special_tokens_map.json", read_specials},
+        {"tokenizer_config.json", read_config}, /* the last word */
+    };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++) {
+        char *file = elc_path_join(path, files[i].name);
+        rc = file ? read_file(file, files[i].read, options) : ELC_ENOMEM;
+        free(file);
+    }
     return rc;
 }
 

@@ -44,19 +44,25 @@ static int check_model(const json_t *model) {
     return rc;
 }
 
+int elc_added_token_check(const char *token) {
+    if (!token)
+        return elc_fail(ELC_EFORMAT, "an added token has no content");
+    if (is_special(token))
+        return 0;
+    return elc_fail(ELC_EINVAL,
+                    "added token '%s' is not supported; only [PAD] [UNK] [CLS] [SEP] [MASK] are",
+                    token);
+}
+
 static int check_added_tokens(const json_t *added) {
     static const char *const flags[] = {"lstrip", "rstrip", "single_word", "normalized"};
     size_t i;
     json_t *entry;
     json_array_foreach(added, i, entry) {
         const char *token = json_string_value(json_object_get(entry, "content"));
-        if (!token)
-            return elc_fail(ELC_EFORMAT, "added token %zu has no content", i);
-        if (!is_special(token))
-            return elc_fail(ELC_EINVAL,
-                            "added token '%s' is not supported; only [PAD] [UNK] [CLS] [SEP] "
-                            "[MASK] are",
-                            token);
+        int rc = elc_added_token_check(token);
+        if (rc < 0)
+            return rc;
         for (size_t k = 0; k < sizeof flags / sizeof *flags; k++)
             if (json_is_true(json_object_get(entry, flags[k])))
                 return elc_fail(ELC_EINVAL, "added token '%s': '%s' is not supported", token,

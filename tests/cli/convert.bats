@@ -225,6 +225,32 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     done
 }
 
+@test "tokens that would be read in another way are refused by name" {
+    local tiny='{model: {type: "WordPiece", vocab: [inputs] | with_entries({key: .value, value: .key})}}'
+    cp -r "$GOLDEN/discriminator" source
+    echo '{"[MASK]": 4, "<e1>": 55}' >source/added_tokens.json
+    status_is 1 electra-model convert -o none source
+    [[ $stderr == "electra-model: source/added_tokens.json: added token '<e1>' is not supported"* ]]
+    rm source/added_tokens.json
+    echo '{"cls_token": "<s>"}' >source/special_tokens_map.json
+    status_is 1 electra-model convert -o none source
+    [[ $stderr == "electra-model: source/special_tokens_map.json: cls_token '<s>' is not supported"* ]]
+    rm source/special_tokens_map.json
+    # what AutoTokenizer writes where nobody has said how long texts may be
+    echo '{"model_max_length": 1000000000000000019884624838656}' >source/tokenizer_config.json
+    jq -Rn "$tiny" source/vocab.txt >source/tokenizer.json
+    electra-model convert -o new source
+    echo 'the cat' | electra-tokenize -m source -o tokens.els
+    electra-score -m new tokens.els >scores
+    # transformers reads the one, we the other
+    sed -i 's/"the":/"THE":/' source/tokenizer.json
+    status_is 1 electra-model convert -o none source
+    [[ $stderr == *"source/tokenizer.json: has other tokens than the vocab.txt beside it; --vocab chooses" ]]
+    electra-model convert --vocab source/vocab.txt -o chosen source
+    cmp chosen/vocab.txt source/vocab.txt
+    [ ! -e none ]
+}
+
 @test "a vocabulary that is missing or too large" {
     cp -r "$GOLDEN/discriminator" source
     echo more >>source/vocab.txt

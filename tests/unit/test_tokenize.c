@@ -410,6 +410,15 @@ static void a_model_says_how_it_wants_its_texts(void **state) {
     assert_int_equal(options.strip_accents, -1);
     assert_int_equal(read_options(NULL, "{\"do_lower_case\": false, \"x\": 1}", &options), 0);
     assert_true(options.cased);
+    /* as transformers writes them */
+    static const char saved[] =
+        "{\"added_tokens_decoder\": {\"2\": {\"content\": \"[CLS]\", \"special\": true}},"
+        "\"additional_special_tokens\": [], \"cls_token\": \"[CLS]\", \"mask_token\":"
+        "{\"content\": \"[MASK]\"}, \"pad_token\": null, \"do_lower_case\": false,"
+        "\"extra_special_tokens\": {}, \"model_max_length\": 1000000000000000019884624838656}";
+    if (read_options(NULL, saved, &options) != 0)
+        fail_msg("%s", elc_error());
+    assert_true(options.cased);
     assert_int_equal(
         read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":false,"
                      "\"strip_accents\":true}}",
@@ -454,6 +463,13 @@ static void rules_that_are_not_there_are_refused(void **state) {
         {NULL, "{\"compat\":null}", "'compat' is neither"},
         {NULL, "{\"pattern\":1}", "'pattern' is no text"},
         {NULL, "{\"do_lower_case\":1}", "'do_lower_case' is not true or false"},
+        {NULL, "{\"cls_token\":\"<s>\"}", "cls_token '<s>' is not supported; it must be '[CLS]'"},
+        {NULL, "{\"sep_token\":{\"content\":\"x\"}}", "sep_token 'x' is not supported"},
+        {NULL, "{\"mask_token\":{}}", "mask_token '?' is not supported"},
+        {NULL, "{\"additional_special_tokens\":[\"<e1>\"]}", "added token '<e1>'"},
+        {NULL, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"new\"}}}", "added token 'new'"},
+        {NULL, "{\"added_tokens_decoder\":{\"9\":{}}}", "an added token has no content"},
+        {"{\"added_tokens\":[{\"content\":\"new\"}]}", NULL, "added token 'new'"},
         {NULL, "[]", "not an object"},
         {NULL, "", "tokenizer_config.json: line 1:"},
         {NULL, "{\"a\":1,\"a\":1}", "duplicate"},
