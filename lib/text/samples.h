@@ -24,9 +24,10 @@ struct sample_chunk {
     size_t begin;   /* bytes of the lines that hold no text: a byte order mark, a header */
     uint64_t line;  /* number of the line there */
     uint64_t first; /* number of the first text in the input, from 1 */
-    struct row_columns columns; /* TSV, CoNLL */
-    json_t *document;           /* SQuAD: keeps `paragraph` alive */
-    const json_t *paragraph;
+    struct row_columns columns;              /* TSV, CoNLL */
+    json_t *document;                        /* SQuAD: keeps `paragraph` alive */
+    const json_t *paragraph;                 /* of any shape; NULL: an article has none */
+    size_t article_number, paragraph_number; /* from 1; 0 where it is NULL */
     uint64_t replaced; /* invalid sequences, as far as the source has replaced them */
 };
 void sample_chunk_free(struct sample_chunk *chunk);
@@ -55,9 +56,10 @@ struct answer {
 
 struct sample {
     struct elc_layout_id id;
-    uint64_t line;           /* of its operand, for messages; 0: none */
-    const char *question;    /* SQuAD: what messages call it; NULL: none */
-    const char *text, *pair; /* pair NULL: none */
+    uint64_t line;             /* of its operand, for messages; 0: none */
+    const char *question;      /* SQuAD: what messages call it; NULL: none */
+    size_t article, paragraph; /* SQuAD: which one has no questions that can be read; 0: it has */
+    const char *text, *pair;   /* pair NULL: none */
     size_t text_len, pair_len;
     const uint32_t *word_starts; /* CoNLL: where words begin in the text; NULL: words are found */
     size_t n_words;

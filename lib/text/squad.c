@@ -34,40 +34,41 @@ static int parse_file(struct sample_source *source) {
     return err ? elc_context(err, "%s", source->file.name) : 0;
 }
 
-/* The next paragraph of the document. 1, 0 no more, or a negative error. */
-static int next_paragraph(struct sample_source *source, const json_t **paragraph) {
+/* The next paragraph of the document, or article without any, whatever it looks like. False: there
+ * is none. */
+static bool next_paragraph(struct sample_source *source, struct sample_chunk *chunk) {
     const json_t *data = json_object_get(source->document, "data");
     for (; source->article < json_array_size(data); source->article++, source->paragraph = 0) {
         const json_t *article = json_array_get(data, source->article);
         const json_t *paragraphs = json_object_get(article, "paragraphs");
-        if (!json_is_array(paragraphs))
-            return elc_fail(ELC_EFORMAT, "article %zu has no array 'paragraphs'",
-                            source->article + 1);
-        if (source->paragraph == json_array_size(paragraphs))
+        const bool any = json_is_array(paragraphs);
+        if (source->paragraph == (any ? json_array_size(paragraphs) : 1))
             continue;
-        *paragraph = json_array_get(paragraphs, source->paragraph++);
-        if (!json_is_string(json_object_get(*paragraph, "context")) ||
-            !json_is_array(json_object_get(*paragraph, "qas")))
-            return elc_fail(ELC_EFORMAT,
-                            "article %zu, paragraph %zu has no string 'context' or no array 'qas'",
-                            source->article + 1, source->paragraph);
-        return 1;
+        chunk->paragraph = json_array_get(paragraphs, source->paragraph++);
+        chunk->article_number = source->article + 1;
+        chunk->paragraph_number = any ? source->paragraph : 0;
+        return true;
     }
-    return 0;
+    return false;
+}
+
+static bool has_questions(const json_t *paragraph) {
+    return json_is_string(json_object_get(paragraph, "context")) &&
+           json_is_array(json_object_get(paragraph, "qas"));
+}
+
+/* A paragraph that is none counts as one text, which is refused. */
+static size_t count_texts(const json_t *paragraph) {
+    return has_questions(paragraph) ? json_array_size(json_object_get(paragraph, "qas")) : 1;
 }
 
 int squad_read(struct sample_source *source, struct sample_chunk *chunk) {
     json_decref(chunk->document); /* of this job's last time */
     chunk->document = NULL;
-    while (true) {
-        int got = source->document ? next_paragraph(source, &chunk->paragraph) : 0;
-        if (got < 0)
-            return elc_context(got, "%s", source->file.name);
-        if (got > 0)
-            break;
+    while (!source->document || !next_paragraph(source, chunk)) {
         json_decref(source->document);
         source->document = NULL;
-        got = elc_lines_next(source->lines, &source->file);
+        int got = elc_lines_next(source->lines, &source->file);
         if (got > 0)
             got = parse_file(source);
         else if (got == 0)
@@ -77,7 +78,7 @@ int squad_read(struct sample_source *source, struct sample_chunk *chunk) {
     }
     chunk->document = json_incref(source->document);
     chunk->lines.name = source->file.name;
-    source->n_texts += json_array_size(json_object_get(chunk->paragraph, "qas"));
+    source->n_texts += count_texts(chunk->paragraph);
     chunk->replaced = source->replaced;
     source->replaced = 0;
     return 1;
@@ -170,15 +171,25 @@ static void read_id(const json_t *id, struct sample *sample) {
     }
 }
 
+static int refuse_paragraph(const struct sample_chunk *chunk, struct sample *sample) {
+    sample->article = chunk->article_number;
+    sample->paragraph = chunk->paragraph_number;
+    if (sample->paragraph == 0)
+        return elc_fail(ELC_EFORMAT, "no array 'paragraphs'");
+    return elc_fail(ELC_EFORMAT, "no string 'context' or no array 'qas'");
+}
+
 int squad_next(struct sample_reader *reader, struct sample *sample) {
     const json_t *paragraph = reader->chunk->paragraph;
-    const json_t *questions = json_object_get(paragraph, "qas");
-    if (reader->question == json_array_size(questions))
+    if (reader->question == count_texts(paragraph))
         return 0;
+    const json_t *questions = json_object_get(paragraph, "qas");
     const json_t *question = json_array_get(questions, reader->question++);
     const json_t *text = json_object_get(question, "question");
     const json_t *context = json_object_get(paragraph, "context");
     sample->id = (struct elc_layout_id){.number = reader->number++};
+    if (!has_questions(paragraph))
+        return refuse_paragraph(reader->chunk, sample);
     read_id(json_object_get(question, "id"), sample);
     if (!json_is_string(text))
         return elc_fail(ELC_EFORMAT, "no string 'question'");

@@ -124,6 +124,11 @@ static int keep_tokens(const struct flow *flow, struct job *job, struct worker *
 static int name_text(const struct job *job, const struct sample *sample, int err) {
     if (sample->line > 0)
         return elc_context(err, "%s: line %" PRIu64, job->chunk.lines.name, sample->line);
+    if (sample->paragraph > 0)
+        return elc_context(err, "%s: article %zu, paragraph %zu", job->chunk.lines.name,
+                           sample->article, sample->paragraph);
+    if (sample->article > 0)
+        return elc_context(err, "%s: article %zu", job->chunk.lines.name, sample->article);
     if (sample->question)
         return elc_context(err, "%s: question '%s'", job->chunk.lines.name, sample->question);
     return elc_context(err, "%s: text %" PRIu64, job->chunk.lines.name, sample->id.number);

@@ -146,9 +146,9 @@ END
     printf '[]' > x.json
     refuses "not SQuAD: there is no array 'data'"
     printf '{"data":[{"title":"x"}]}' > x.json
-    refuses "article 1 has no array 'paragraphs'"
+    refuses "article 1: no array 'paragraphs'"
     printf '{"data":[{"paragraphs":[]},{"paragraphs":[{"qas":[]}]}]}' > x.json
-    refuses "article 2, paragraph 1 has no string 'context' or no array 'qas'"
+    refuses "article 2, paragraph 1: no string 'context' or no array 'qas'"
     printf '{"data":[]}' > x.json
     electra-tokenize --vocab vocab.txt --squad x.json | electra-view --check
     gzip -c x.json > x.json.gz
@@ -168,6 +168,26 @@ END
         electra-view out.els | sed 's/,"\(ids\|types\)".*//' | tr -d '\n' > found
         [ "$(cat found)" = '{"id":"q1"{"id":"q2"{"id":"q3"{"id":"q1"{"id":"q2"{"id":"q3"' ]
         electra-view out.els | grep -c '"error":"the answer' | grep -qx 2
+    done
+}
+
+@test "with --keep-going so does what should have been a paragraph" {
+    local good='{"context":"b","qas":[{"question":"b"},{"question":"c"}]}'
+    printf '{"data":[{"paragraphs":[%s,7,{"context":7,"qas":[]},%s]},{"title":"x"},null,{"paragraphs":[%s]}]}' \
+        "$good" "$good" "$good" > x.json
+    for j in 1 2; do
+        status_is 3 electra-tokenize -j $j --vocab vocab.txt --squad --no-text --keep-going \
+            -o out.els x.json
+        [[ $stderr == *"x.json: article 1, paragraph 3: no string 'context' or no array 'qas'"* ]]
+        [[ $stderr == *"x.json: article 2: no array 'paragraphs'"*"4 records rejected" ]]
+        [ "$(electra-view out.els | wc -l)" -eq 10 ]
+        electra-view out.els | sed -n 's/^{"id":\([0-9]*\),.*"error":"\(.*\)"}/\1 \2/p' > found
+        diff - found <<'END'
+3 no string 'context' or no array 'qas'
+4 no string 'context' or no array 'qas'
+7 no array 'paragraphs'
+8 no array 'paragraphs'
+END
     done
 }
 
