@@ -221,7 +221,8 @@ bool train_prepare(struct train *train, int *status) {
 
 /* ---- streams ---- */
 
-/* A pipe without --steps or --hours is spooled: how long the run is depends on all of it. */
+/* A pipe without --steps is spooled: the length of the run depends on all of it, or it is gone
+ * through until the hours are over. */
 static enum elc_examples_order order_of(const struct train *train) {
     const struct tool *tool = &train->tool;
     const char *path = tool->n_operands > 0 ? tool->operands[0] : "-";

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "electra/json_text.h"
+#include "same_options.h"
 
 enum { KEEP = 3 }; /* checkpoints, besides the best */
 
@@ -50,27 +51,6 @@ static json_t *settings_json(const struct elc_run *run) {
         settings = NULL;
     }
     return settings;
-}
-
-/* ELC_EINVAL, naming the first setting that differs. */
-static int compare_settings(const json_t *before, json_t *now) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(now, key, value) {
-        json_t *old = json_object_get(before, key);
-        if (old && json_equal(old, value))
-            continue;
-        char *was = elc_json_dumps(old, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        char *is = elc_json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        int err = elc_fail(ELC_EINVAL,
-                           "--resume: this run was started with %s %s, not %s (give the options "
-                           "that it was started with, or another -o)",
-                           key, was ? was : "unset", is ? is : "unset");
-        free(was);
-        free(is);
-        return err;
-    }
-    return 0;
 }
 
 static json_t *state_json(const struct elc_run *run) {
@@ -225,7 +205,7 @@ static int check_data(struct elc_run *run, const char *digest) {
 static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
     const struct elc_run_options *options = run->options;
     json_t *now = settings_json(run);
-    int err = now ? compare_settings(json_object_get(state, "settings"), now) : ELC_ENOMEM;
+    int err = now ? elc_same_options(json_object_get(state, "settings"), now) : ELC_ENOMEM;
     json_decref(now);
     if (!err)
         err = elc_progress_parse(&run->progress, json_object_get(state, "progress"));

@@ -249,7 +249,7 @@ EOT
     status_is 2 train m3 --hours 1 --steps 2 a.els
     [[ ${stderr_lines[0]} == *'give one'* ]]
     status_is 4 train m4 --hours 1 --stop-after 0.01s a.els
-    fails 2 'hours 1.0, not 2.0' train m4 --hours 2 --resume a.els
+    fails 2 'with --hours 1.0, not 2.0' train m4 --hours 2 --resume a.els
 }
 
 @test "--patience ends a run that gets no better" {
@@ -341,12 +341,12 @@ EOT
 @test "a checkpoint of another objective is not gone on with" {
     train x --steps 50 --stop-after 0.001s a.els || [ $? -eq 4 ]
     for objective in mlm electra-15 replace-mlm all-tokens-mlm; do
-        fails 2 "objective \"electra\", not \"$objective\"" \
+        fails 2 "with --objective electra, not $objective" \
             train x --steps 50 --resume --objective $objective a.els
     done
     train y --objective mlm --steps 50 --stop-after 0.001s a.els || [ $? -eq 4 ]
-    fails 2 'objective "mlm", not "electra"' train y --steps 50 --resume a.els
+    fails 2 'with --objective mlm, not electra' train y --steps 50 --resume a.els
     go_on z --init m --steps 50 --stop-after 0.001s a.els || [ $? -eq 4 ]
     go_on new --init m --steps 3 a.els
-    fails 2 'was started with init' go_on z --init new --steps 50 --resume a.els
+    fails 2 'was started with another --init' go_on z --init new --steps 50 --resume a.els
 }

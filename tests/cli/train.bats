@@ -370,34 +370,38 @@ waiting_run() {
     status_is 2 train m --steps 6 a.els
 }
 
-@test "--resume with other options names the first that differs" {
+@test "--resume with other options names what differs" {
     train m --steps 50 --stop-after 0.01s --valid v.els a.els || [ $? -eq 4 ]
     expect() {
         local says=$1
         shift
         status_is 2 train m --resume "$@"
-        [[ ${stderr_lines[0]} == "electra-train: --resume: this run was started with $says"* ]] ||
+        [[ ${stderr_lines[0]} == "electra-train: --resume: this run was started $says"* ]] ||
             { echo "$stderr"; return 1; }
         [ "${#stderr_lines[@]}" -eq 2 ]
     }
-    expect 'steps 50, not 51' --steps 51 --valid v.els a.els
-    expect 'seed 1, not 2' --steps 50 -s 2 --valid v.els a.els
-    expect 'train_batch_size 4, not 8' --steps 50 --batch 8 --valid v.els a.els
-    expect 'learning_rate 0.0005, not 0.001' --steps 50 --lr 0.001 --valid v.els a.els
-    expect 'num_warmup_steps 5, not 6' --steps 50 --warmup 6 --valid v.els a.els
-    expect 'hidden_size 16, not 32' --steps 50 --set hidden_size=32 --valid v.els a.els
-    expect 'mask_prob 0.15, not 0.2' --steps 50 --set mask_prob=0.2 --valid v.els a.els
-    expect 'shuffle true, not false' --steps 50 --no-shuffle --valid v.els a.els
-    expect 'log_every 5, not 7' --steps 50 --log-every 7 --valid v.els a.els
-    expect 'valid_every 1000, not 3' --steps 50 --valid-every 3 --valid v.els a.els
-    expect 'valid_every 1000, not 0' --steps 50 a.els
-    expect 'valid ' --steps 50 --valid a.els a.els
-    expect 'metric "", not "loss"' --steps 50 --valid v.els --metric loss a.els
+    expect 'with --steps 50, not 51 (' --steps 51 --valid v.els a.els
+    expect 'with --seed 1, not 2 (' --steps 50 -s 2 --valid v.els a.els
+    expect 'with --batch 4, not 8 (' --steps 50 --batch 8 --valid v.els a.els
+    expect 'with --lr 0.0005, not 0.001 (' --steps 50 --lr 0.001 --valid v.els a.els
+    expect 'with --warmup 5, not 6 (' --steps 50 --warmup 6 --valid v.els a.els
+    expect 'with --set hidden_size=16, not 32' --steps 50 --set hidden_size=32 --valid v.els a.els
+    expect 'with --set mask_prob=0.15, not 0.2 (' --steps 50 --set mask_prob=0.2 --valid v.els a.els
+    expect 'without --no-shuffle (' --steps 50 --no-shuffle --valid v.els a.els
+    expect 'with --log-every 5, not 7 (' --steps 50 --log-every 7 --valid v.els a.els
+    expect 'with --valid-every 1000, not 3 (' --steps 50 --valid-every 3 --valid v.els a.els
+    expect 'with --valid-every 1000; with --valid (' --steps 50 a.els
+    expect 'with another --valid (' --steps 50 --valid a.els a.els
+    expect 'without --metric (' --steps 50 --valid v.els --metric loss a.els
+    expect 'with --seed 1, not 2; with --steps 50; without --epochs; without --no-shuffle; with --lr' \
+        --epochs 2 -s 2 --no-shuffle --lr 0.001 --set mask_prob=0.2 --valid v.els a.els
+    [[ ${stderr_lines[0]} == *'--lr 0.0005, not 0.001; with --set mask_prob=0.15, not 0.2 (give'* ]]
     electra-corrupt a.els > b.els
     electra-corrupt v.els > w.els
-    expect 'steps 50, not 30' --steps 30 --valid w.els b.els
+    expect 'with --steps 50, not 30; with input of kind tokens, not corrupted; with another --valid (' \
+        --steps 30 --valid w.els b.els
     for objective in mlm electra-15 all-tokens-mlm; do
-        expect "objective \"electra\", not \"$objective\"" --steps 50 --valid v.els \
+        expect "with --objective electra, not $objective" --steps 50 --valid v.els \
             --objective $objective a.els
     done
     status_is 1 train m --resume --steps 50 --valid v.els a.els v.els
