@@ -148,9 +148,9 @@ equal_trials() {
     grep -q "m: there are trials in it already: go on with them by --resume, or choose another -o" m.err
     rm m/done
     status_is 2 train m --trials 2 --resume --epochs 7 t.els
-    grep -q "trial 1: --resume: this run was started with --epochs" m.err
+    grep -q "trial 1: --resume: this run was started with --epochs 6, not 7 (" m.err
     status_is 2 train m --trials 2 --resume -s 2 t.els
-    grep -q "trial 1: --resume: this run was started with --seed 1, not 2" m.err
+    grep -q "trial 1: --resume: this run was started with --seed 1, not 2 (" m.err
     status_is 2 train m --resume t.els
     grep -q "m: there are trials in it: give --trials, or choose another -o" m.err
     train s t.els
