@@ -54,6 +54,7 @@ struct tool_option {
     const char *choices;
     bool shapes;             /* shapes the output's bytes: goes into the history */
     const char *const *hash; /* what the history holds in place of the value (a file's hash) */
+    bool hidden;             /* taken, but not shown by --help */
     bool given;              /* set by tool_parse */
 };
 
@@ -64,8 +65,9 @@ struct tool {
     const char *synopsis;        /* what follows the name, for --help; lines separated by '\n' */
     const char *purpose;         /* one sentence */
     struct tool_option *options; /* its own; the common ones below are added */
-    bool has_seed, has_threads, has_keep_going, has_flush, has_history, has_force, has_output;
-    bool has_profile;
+    bool has_seed, has_output, has_profile; /* does it take these common options? */
+    /* Which of those that all programs take have an effect in this one? */
+    bool has_threads, has_keep_going, has_flush, has_history, has_force;
 
     /* set by tool_parse */
     const char *output; /* -o FILE; NULL: standard output */

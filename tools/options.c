@@ -15,37 +15,45 @@
 
 enum { LONG_OPTION = 256 }; /* what getopt_long returns for the first long option */
 
-/* Appends the common options that this program has to a copy of its own table. */
+/* Appends the common options to a copy of the program's own table. All programs take most of them,
+ * so that a script can give the same ones to each; --help shows those that have an effect. */
 static void build_table(struct tool *tool) {
     const char *threads =
         tool->threads ? "threads [1]; 0: the allowed CPUs" : "threads [0: the allowed CPUs]";
     // clang-format off
     const struct {
-        bool has;
+        bool is_taken, has_effect;
         struct tool_option option;
     } common[] = {
-        {tool->has_seed, {'s', "seed", OPTION_COUNT, &tool->seed, "N",
-                          "seed of every random choice [1]"}},
-        {tool->has_output, {'o', "output", OPTION_TEXT, &tool->output, "FILE",
-                            "write to FILE, which appears whole or not at all"}},
-        {tool->has_threads, {'j', "threads", OPTION_COUNT, &tool->threads, "N", threads, 0, 1024}},
-        {tool->has_profile, {0, "profile", OPTION_FLAG, &tool->profile, NULL,
-                             "a table of where the time went, on standard error, at the end"}},
-        {tool->has_keep_going, {0, "keep-going", OPTION_FLAG, &tool->keep_going, NULL,
-                                "go on after a rejected record; exit 3 at the end"}},
-        {tool->has_history, {0, "no-history", OPTION_FLAG, &tool->no_history, NULL,
-                             "write no history of programs into the header"}},
-        {tool->has_flush, {0, "flush", OPTION_FLAG, &tool->flush, NULL,
-                           "also write what there is when the input would block"}},
-        {tool->has_force, {0, "force", OPTION_FLAG, &tool->force, NULL,
-                           "read binary from, or write it to, a terminal"}},
-        {true, {0, "progress", OPTION_FLAG, &tool->progress, NULL,
+        {tool->has_seed, tool->has_seed,
+         {'s', "seed", OPTION_COUNT, &tool->seed, "N", "seed of every random choice [1]"}},
+        {tool->has_output, tool->has_output,
+         {'o', "output", OPTION_TEXT, &tool->output, "FILE",
+          "write to FILE, which appears whole or not at all"}},
+        {true, tool->has_threads,
+         {'j', "threads", OPTION_COUNT, &tool->threads, "N", threads, 0, 1024}},
+        {tool->has_profile, tool->has_profile,
+         {0, "profile", OPTION_FLAG, &tool->profile, NULL,
+          "a table of where the time went, on standard error, at the end"}},
+        {true, tool->has_keep_going,
+         {0, "keep-going", OPTION_FLAG, &tool->keep_going, NULL,
+          "go on after a rejected record; exit 3 at the end"}},
+        {true, tool->has_history,
+         {0, "no-history", OPTION_FLAG, &tool->no_history, NULL,
+          "write no history of programs into the header"}},
+        {true, tool->has_flush,
+         {0, "flush", OPTION_FLAG, &tool->flush, NULL,
+          "also write what there is when the input would block"}},
+        {true, tool->has_force,
+         {0, "force", OPTION_FLAG, &tool->force, NULL,
+          "read binary from, or write it to, a terminal"}},
+        {true, true, {0, "progress", OPTION_FLAG, &tool->progress, NULL,
                 "show progress [when standard error is a terminal]"}},
-        {true, {0, "no-progress", OPTION_OFF, &tool->progress, NULL, "show none"}},
-        {true, {'q', "quiet", OPTION_FLAG, &tool->quiet, NULL, "no warnings"}},
-        {true, {'v', "verbose", OPTION_FLAG, &tool->verbose, NULL, "a summary at the end"}},
-        {true, {'h', "help", OPTION_FLAG, NULL, NULL, "this text"}},
-        {true, {'V', "version", OPTION_FLAG, NULL, NULL, "the version"}},
+        {true, true, {0, "no-progress", OPTION_OFF, &tool->progress, NULL, "show none"}},
+        {true, true, {'q', "quiet", OPTION_FLAG, &tool->quiet, NULL, "no warnings"}},
+        {true, true, {'v', "verbose", OPTION_FLAG, &tool->verbose, NULL, "a summary at the end"}},
+        {true, true, {'h', "help", OPTION_FLAG, NULL, NULL, "this text"}},
+        {true, true, {'V', "version", OPTION_FLAG, NULL, NULL, "the version"}},
     };
     // clang-format on
     size_t n = 0;
@@ -53,8 +61,10 @@ static void build_table(struct tool *tool) {
         tool->table[n++] = *o;
     tool->n_own = n;
     for (size_t i = 0; i < sizeof common / sizeof *common; i++)
-        if (common[i].has)
-            tool->table[n++] = common[i].option;
+        if (common[i].is_taken) {
+            tool->table[n] = common[i].option;
+            tool->table[n++].hidden = !common[i].has_effect;
+        }
     tool->n_table = n;
 }
 
@@ -70,6 +80,8 @@ static void print_help(const struct tool *tool) {
     printf("%s\n\nOptions:\n", tool->purpose);
     for (size_t i = 0; i < tool->n_table; i++) {
         const struct tool_option *o = &tool->table[i];
+        if (o->hidden)
+            continue;
         char left[96];
         char letter[8] = "   ";
         if (o->letter)

@@ -59,6 +59,24 @@ programs() {
     done
 }
 
+@test "all programs take the common options" {
+    for program in $(programs); do
+        status_is 0 "$program" -q -v -j 2 --threads 0 --progress --no-progress --keep-going \
+            --no-history --flush --force --help
+        for option in $(sed -nE 's/^  (..., )?--([a-z-]+) .*/\2/p' <<<"$output" | sort | uniq -d); do
+            echo "$program has --$option twice"
+            return 1
+        done
+        status_is 2 "$program" -j x
+    done
+    printf 'a text\n' >lines.txt
+    printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' a text >vocab.txt
+    electra-tokenize --vocab vocab.txt -o lines.els lines.txt
+    electra-shuffle --no-history lines.els >plain.els
+    electra-shuffle --no-history -j 2 --flush --keep-going lines.els | cmp - plain.els
+    electra-view -j 2 --keep-going lines.els >/dev/null
+}
+
 @test "long options are not abbreviated" {
     for program in $(programs); do
         for option in --quie --verb --he; do
