@@ -23,6 +23,7 @@
 
 #include "electra/error.h"
 #include "electra/memory.h"
+#include "electra/tokenize.h"
 #include "electra/vocab.h"
 
 #ifdef __cplusplus
@@ -44,6 +45,21 @@ int elc_word_counts_merge(struct elc_word_counts *counts,
 size_t elc_word_counts_distinct(const struct elc_word_counts *counts);
 /* From now on the `n`-th distinct word is the last: another one is ELC_ELIMIT. */
 void elc_word_counts_limit(struct elc_word_counts *counts, uint64_t n);
+
+/* A run of counting, and what its caller learns while it goes on. Everything is borrowed. */
+struct elc_count_run {
+    const struct elc_tokenizer *tokenizer; /* whose words are counted; without a vocabulary */
+    char *const *paths;                    /* operands of text; n_paths 0: standard input */
+    size_t n_paths;
+    size_t n_threads;
+    uint64_t max_words; /* distinct ones of each thread's; another one is ELC_ELIMIT */
+    void *context;
+    void (*progress)(void *context, const struct elc_count_run *run); /* may be NULL */
+    uint64_t n_lines;
+    uint64_t n_replaced; /* invalid UTF-8 sequences, taken for U+FFFD */
+};
+/* Counts the words of all operands; the counts are the caller's to destroy. */
+int elc_count_run(struct elc_word_counts **counts, struct elc_count_run *run) ELC_MUST_CHECK;
 
 struct elc_learn_options {
     uint64_t size;           /* tokens of the vocabulary, specials and reserve included */
