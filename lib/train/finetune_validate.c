@@ -49,7 +49,7 @@ struct validation {
     struct answer_sums answers;        /* QA */
     struct elc_buffer gold, predicted; /* double: REGRESS */
     struct elc_buffer places;          /* struct place of each text that waits to be evaluated */
-    double *scores;                    /* [n] of a text, as its task judges them */
+    double *scores;                    /* [n] of a text: probabilities of classes, or numbers */
 };
 
 /* A text among windows: it is number k of n. */
@@ -69,10 +69,10 @@ static void add_class(struct validation *v, uint32_t gold) {
     v->counts[gold].correct += gold == best;
 }
 
-static void add_set(struct validation *v, const float *gold, double threshold) {
+static void add_set(struct validation *v, const float *gold) {
     bool exact = true;
     for (size_t i = 0; i < v->f->config.num_labels; i++) {
-        const bool is = gold[i] > 0, predicted = v->scores[i] > threshold;
+        const bool is = gold[i] > 0, predicted = v->scores[i] > 0.5;
         v->counts[i].gold += is;
         v->counts[i].predicted += predicted;
         v->counts[i].correct += is && predicted;
@@ -94,7 +94,7 @@ static int add_numbers(struct validation *v, const float *gold) {
 }
 
 /* The probabilities of a window's classes, or its numbers, added to those of the windows before, as
- * electra-score does. Their mean has the same order as their sum. */
+ * electra-score does. */
 static void add_window(struct validation *v, const elc_float *logits, const struct place *place) {
     const size_t n = v->f->config.num_labels;
     const enum elc_finetune_task task = v->f->job->task;
@@ -125,7 +125,7 @@ static int add_item(struct validation *v, const struct elc_task_batch *batch, si
         add_class(v, batch->classes[i]);
         return 0;
     case ELC_TASK_SET:
-        add_set(v, batch->values + i * n, 0.5);
+        add_set(v, batch->values + i * n);
         return 0;
     default:
         return add_numbers(v, batch->values + i * n);
