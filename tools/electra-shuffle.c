@@ -98,10 +98,13 @@ int main(int argc, char **argv) {
     tool_parse(&tool, argc, argv);
     tool_refuse_terminal_output(&tool);
     struct elc_reader *reader;
-    if (elc_reader_new(&reader, tool.operands, tool.n_operands, tool.force) < 0)
+    int err = elc_reader_new(&reader, tool.operands, tool.n_operands, tool.force);
+    if (err == ELC_EINVAL)
         return tool_usage(&tool, "%s", elc_error());
+    if (err)
+        return tool_fail(&tool, "%s", elc_error());
     struct elc_output output;
-    int err = elc_output_open(&output, tool.output);
+    err = elc_output_open(&output, tool.output);
     if (!err)
         err = shuffle_stream(&tool, reader, memory, &output);
     if (!err)

@@ -183,10 +183,11 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
     return err;
 }
 
-/* DIR/config.json and so on lead into DIR/model, and so always into one and the same model. */
+/* DIR/config.json and so on lead into DIR/model, and so always into one and the same model.
+ * config.json, by which a directory is known to be a model, is there when all others are. */
 static int publish_files(const char *directory) {
     int err = 0;
-    for (size_t i = 0; !err && i < N_MODEL_FILES; i++) {
+    for (size_t i = N_MODEL_FILES; !err && i-- > 0;) {
         char target[2 * NAME_BYTES], present[2 * NAME_BYTES];
         (void)snprintf(target, sizeof target, "model/%s", model_files[i]);
         char *path = elc_path_join(directory, model_files[i]);

@@ -3,8 +3,8 @@
  *     FAULT=write:3  LD_PRELOAD=inject.so electra-corrupt …      the third write, once
  *     FAULT=malloc:3+ …                                          it and all that follow
  *
- * write, fsync, rename, open, close, mkdir, symlink, unlink, mmap, ftruncate and read fail with the
- * errno FAULT_ERRNO (28, ENOSPC, by default), malloc (which stands for calloc, realloc and
+ * write, pwrite, fsync, rename, open, close, mkdir, symlink, unlink, mmap, ftruncate, read and pread
+ * fail with the errno FAULT_ERRNO (28, ENOSPC, by default), malloc (which stands for calloc, realloc and
  * posix_memalign too) with ENOMEM. `short` makes the n-th write and all that follow take one byte
  * at a time. FAULT_MARK names a file that is made when the call was reached.
  *
@@ -77,6 +77,14 @@ ssize_t write(int fd, const void *bytes, size_t len) {
 
 ssize_t read(int fd, void *bytes, size_t len) {
     return fails("read") ? -1 : syscall(SYS_read, fd, bytes, len);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset) {
+    return fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, bytes, len, offset);
+}
+
+ssize_t pread(int fd, void *bytes, size_t len, off_t offset) {
+    return fails("pread") ? -1 : syscall(SYS_pread64, fd, bytes, len, offset);
 }
 
 int fsync(int fd) {
