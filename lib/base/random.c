@@ -103,12 +103,13 @@ ELC_VECTOR void elc_random_bulk(uint32_t *out, const struct elc_random *start, u
         for (int round = 0; round < ROUNDS; round++) {
 #pragma GCC unroll 1 /* as a loop it is vectorised, unrolled it is not: three times the time */
             for (unsigned i = 0; i < LANES; i++) {
-                uint64_t p0 = (uint64_t)PHILOX_M0 * c0[i];
-                uint64_t p1 = (uint64_t)PHILOX_M1 * c2[i];
-                c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-                c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-                c1[i] = (uint32_t)p1;
-                c3[i] = (uint32_t)p0;
+                const uint32_t high0 = (uint32_t)((uint64_t)PHILOX_M0 * c0[i] >> 32);
+                const uint32_t high1 = (uint32_t)((uint64_t)PHILOX_M1 * c2[i] >> 32);
+                const uint32_t low0 = PHILOX_M0 * c0[i], low1 = PHILOX_M1 * c2[i];
+                c0[i] = high1 ^ c1[i] ^ k0;
+                c2[i] = high0 ^ c3[i] ^ k1;
+                c1[i] = low1;
+                c3[i] = low0;
             }
             k0 += PHILOX_W0;
             k1 += PHILOX_W1;

@@ -23,9 +23,10 @@ ELC_VECTOR void elc_norm_scale(elc_float *y, const elc_float *hat, const elc_flo
 }
 
 /* With g = d_y·gamma: d_x = rstd·(g - mean(g) - x̂·mean(g·x̂)). */
-ELC_VECTOR void elc_norm_backward_row(elc_float *d_x, elc_float *d_gamma, elc_float *d_beta,
-                                      const elc_float *d_y, const elc_float *hat, elc_float rstd,
-                                      const elc_float *gamma, size_t n) {
+ELC_VECTOR void elc_norm_backward_row(elc_float *d_x, elc_float *restrict d_gamma,
+                                      elc_float *restrict d_beta, const elc_float *d_y,
+                                      const elc_float *restrict hat, elc_float rstd,
+                                      const elc_float *restrict gamma, size_t n) {
     for (size_t i = 0; i < n; i++) {
         elc_float d = d_y[i];
         d_gamma[i] += d * hat[i];
