@@ -7,7 +7,7 @@
 
 #include "electra/file.h"
 
-enum { READ_BYTES = 256 * 1024 };
+enum { READ_BYTES = 128 * 1024 };
 
 static char standard_input[] = "-";
 static char *const default_paths[] = {standard_input};

@@ -263,7 +263,7 @@ static void job_free(struct job *job) {
 }
 
 static int run_pipeline(struct flow *flow) {
-    size_t n_threads = flow->options->n_threads, n_jobs = n_threads > 1 ? 2 * n_threads + 2 : 1;
+    size_t n_threads = flow->options->n_threads, n_jobs = n_threads > 1 ? n_threads + 2 : 1;
     struct job *jobs = calloc(n_jobs, sizeof *jobs);
     flow->workers = calloc(n_threads, sizeof *flow->workers);
     int err = jobs && flow->workers ? 0 : elc_fail_memory(0);
