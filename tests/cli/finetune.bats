@@ -156,6 +156,17 @@ refuses() {
     electra-score -m m --format stream sets.els | electra-eval | grep -q '^f1_micro'
 }
 
+@test "the loss of several labels is that of their probabilities" {
+    train classify m --multi-label --steps 10 --lr 0.01 --valid sets.els --valid-every 100 sets.els
+    loss=$(tail -n 1 m.out | sed -E 's/.*"valid_loss":([^,}]*).*/\1/')
+    electra-score -m m --format jsonl sets.els |
+        sed -E 's/.*"probabilities":\{"a":(.*),"b":(.*),"c":(.*)\}.*/\1 \2 \3/' |
+        paste -d ' ' - <(printf '1 1 0\n0 0 0\n1 0 0\n0 0 1\n') |
+        awk -v loss="$loss" '
+            { for (i = 1; i <= 3; i++) sum -= log($(i + 3) ? $i : 1 - $i) }
+            END { exit !(NR == 4 && (sum / 12 - loss) ^ 2 < 1e-10) }'
+}
+
 @test "tag labels words, and finds entities with their bytes" {
     train tag m --epochs 60 --lr 0.01 --valid tags.els tags.els
     grep -q '"valid_f1":1' m.out
@@ -504,6 +515,13 @@ questions() {
     train qa m --steps 4 q.els
     electra-score -m m --null-threshold -1e6 q.els | awk -F '\t' '$2 != "" { exit 1 }'
     electra-score -m m --null-threshold 1e6 q.els | awk -F '\t' '$2 == "" { exit 1 }'
+    odds=$(electra-score -m m --format jsonl q.els | sed -nE '1s/.*"null_odds":([^,}]*).*/\1/p')
+    first() { # with a threshold so far from the odds
+        electra-score -m m --null-threshold "$(awk -v o="$odds" -v d="$1" 'BEGIN { print o + d }')" q.els |
+            head -n 1 | cut -f 2
+    }
+    [ -z "$(first -0.01)" ]
+    [ -n "$(first 0.01)" ]
     [ "$(electra-score -m m --n-best 2 --format jsonl q.els | head -n 1 | grep -o '"text"' | wc -l)" -le 3 ]
 }
 
