@@ -4,7 +4,8 @@
  * record, how results are computed, and how they are written. All else is common to all tasks:
  *
  *     score.c         the model; which streams fit it
- *     score_run.c     batches of records through the network, on several threads, in order
+ *     score_run.c     a stream on several threads, in order
+ *     score_batch.c   a batch of its records through the network
  *     score_text.c    a record's text
  *     score_format.c  what all formats share: ids, gold, rejected records
  *     score_task.c    the table
