@@ -14,6 +14,18 @@ elc_float *elc_carve(elc_float *block, size_t *used, size_t n) {
     return piece;
 }
 
+int elc_carve_room(elc_float **block, size_t *capacity, size_t needed) {
+    if (needed <= *capacity)
+        return 0;
+    elc_float *larger = elc_calloc_aligned(needed, sizeof *larger);
+    if (!larger)
+        return ELC_ENOMEM;
+    free(*block);
+    *block = larger;
+    *capacity = needed;
+    return 0;
+}
+
 static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }

@@ -123,6 +123,8 @@ static inline void elc_lap_product(struct elc_lap *lap, enum elc_operation opera
 /* Cuts n numbers off a block, each piece starting on a cache line. With block NULL it only counts:
  * lay memory out once to know its size, and again to have it. */
 elc_float *elc_carve(elc_float *block, size_t *used, size_t n);
+/* Between the two: a block of at least `needed` numbers. What was in a smaller one is lost. */
+int elc_carve_room(elc_float **block, size_t *capacity, size_t needed) ELC_MUST_CHECK;
 
 /* A tile of rows: number `item` of those that n_rows rows are cut into. Few rows make smaller tiles
  * rather than few: a loop over three of them would keep two threads busy for half of its time. */

@@ -64,17 +64,10 @@ static size_t layout(struct elc_head_memory *memory, const struct elc_row_head *
 
 static int prepare(struct elc_head_memory *memory, const struct elc_row_head *head,
                    const struct elc_pass *pass) {
-    size_t needed = layout(memory, head, pass);
-    if (needed > memory->capacity) {
-        elc_float *block = elc_calloc_aligned(needed, sizeof *block);
-        if (!block)
-            return ELC_ENOMEM;
-        free(memory->block);
-        memory->block = block;
-        memory->capacity = needed;
-    }
-    layout(memory, head, pass);
-    return 0;
+    int err = elc_carve_room(&memory->block, &memory->capacity, layout(memory, head, pass));
+    if (!err)
+        layout(memory, head, pass);
+    return err;
 }
 
 void elc_head_memory_free(struct elc_head_memory *memory) {

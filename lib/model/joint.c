@@ -131,16 +131,10 @@ static int prepare(struct elc_joint_memory *memory, const struct elc_pass *pass,
     const size_t h = pass->weights->config.hidden_size;
     const size_t n_workers = (size_t)elc_pool_threads(pass->pool);
     const size_t needed = layout(memory, h, n_workers, targets);
-    if (needed > memory->capacity) {
-        elc_float *block = elc_calloc_aligned(needed, sizeof *block);
-        if (!block)
-            return ELC_ENOMEM;
-        free(memory->block);
-        memory->block = block;
-        memory->capacity = needed;
-    }
-    layout(memory, h, n_workers, targets);
-    return 0;
+    int err = elc_carve_room(&memory->block, &memory->capacity, needed);
+    if (!err)
+        layout(memory, h, n_workers, targets);
+    return err;
 }
 
 void elc_joint_memory_free(struct elc_joint_memory *memory) {
