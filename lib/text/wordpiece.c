@@ -11,34 +11,46 @@ enum { BEGINNING_BYTES = 3, BEGINNING_BITS = 14, LENGTH_BITS = 16 };
 
 /* ---- tables of short tokens ---- */
 
-static int table_init(struct piece_table *table, size_t n_tokens) {
+static int table_init(struct piece_table *table, size_t n_tokens, size_t n_ids) {
     table->bits = 4;
     while ((size_t)1 << table->bits < n_tokens + n_tokens / 2)
         table->bits++;
     const size_t bytes = sizeof *table->places << table->bits;
     table->places = malloc(bytes);
-    if (!table->places)
+    table->keys = calloc(n_ids, sizeof *table->keys);
+    if (!table->places || !table->keys)
         return elc_fail_memory(bytes);
     memset(table->places, 0xFF, bytes); /* every id ELC_NO_TOKEN */
     return 0;
 }
 
-/* The place of a token, or the free one where it would go. The length tells bytes that are 0 from
- * none. */
-static inline struct piece *find_place(const struct piece_table *table, const uint64_t key[2],
-                                       size_t len) {
+static void table_free(struct piece_table *table) {
+    free(table->places);
+    free(table->keys);
+}
+
+/* The place of a token, or the free one where it would go, with the tag for it. The length tells
+ * bytes that are 0 from none. */
+static inline struct piece_place *find_place(const struct piece_table *table, const uint64_t key[2],
+                                             size_t len, uint32_t *tag) {
+    enum { LENGTH_MASK = 31 };
+    const uint64_t hash = ascii_hash(key);
     const size_t mask = ((size_t)1 << table->bits) - 1;
-    for (size_t i = ascii_hash(key) >> (64 - table->bits);; i = (i + 1) & mask) {
-        struct piece *piece = &table->places[i];
-        if (piece->id == ELC_NO_TOKEN || (ascii_same(piece->key, key) && piece->len == len))
-            return piece;
+    *tag = ((uint32_t)(hash >> 16) & ~(uint32_t)LENGTH_MASK) | (uint32_t)len;
+    for (size_t i = hash >> (64 - table->bits);; i = (i + 1) & mask) {
+        struct piece_place *place = &table->places[i];
+        if (place->id == ELC_NO_TOKEN ||
+            (place->tag == *tag && ascii_same(table->keys[place->id], key)))
+            return place;
     }
 }
 
 static void table_add(struct piece_table *table, const char *token, size_t len, uint32_t id) {
-    struct piece piece = {.len = (uint32_t)len, .id = id};
-    memcpy(piece.key, token, len);
-    *find_place(table, piece.key, len) = piece;
+    uint64_t *key = table->keys[id];
+    memcpy(key, token, len);
+    uint32_t tag;
+    struct piece_place *place = find_place(table, key, len, &tag);
+    *place = (struct piece_place){tag, id};
 }
 
 /* ---- the lengths of tokens ---- */
@@ -74,9 +86,9 @@ int wordpiece_init(struct wordpiece *pieces, const struct elc_vocab *vocab) {
     pieces->lengths = calloc(1 << BEGINNING_BITS, sizeof *pieces->lengths);
     int rc = pieces->lengths ? 0 : elc_fail_memory(sizeof *pieces->lengths << BEGINNING_BITS);
     if (rc == 0)
-        rc = table_init(&pieces->bare, n);
+        rc = table_init(&pieces->bare, n, n);
     if (rc == 0)
-        rc = table_init(&pieces->inside, n_inside);
+        rc = table_init(&pieces->inside, n_inside, n);
     for (uint32_t id = 0; rc == 0 && (token = elc_vocab_token(vocab, id, &len)); id++) {
         add_token(pieces, token, len, false, id);
         if (goes_on(token, len))
@@ -89,8 +101,8 @@ int wordpiece_init(struct wordpiece *pieces, const struct elc_vocab *vocab) {
 
 void wordpiece_free(struct wordpiece *pieces) {
     free(pieces->lengths);
-    free(pieces->bare.places);
-    free(pieces->inside.places);
+    table_free(&pieces->bare);
+    table_free(&pieces->inside);
     *pieces = (struct wordpiece){0};
 }
 
@@ -102,8 +114,9 @@ static inline uint32_t find_token(const struct wordpiece *pieces, struct word *w
     char *bytes = word_bytes(word) + at;
     if (len <= ASCII_KEY) {
         uint64_t key[2];
+        uint32_t tag;
         ascii_key(key, bytes, len, false);
-        return find_place(at > 0 ? &pieces->inside : &pieces->bare, key, len)->id;
+        return find_place(at > 0 ? &pieces->inside : &pieces->bare, key, len, &tag)->id;
     }
     if (at == 0)
         return elc_vocab_lookup(pieces->vocab, bytes, len);

@@ -9,17 +9,17 @@
 
 #include "words.h"
 
-/* A token of at most ASCII_KEY bytes. */
-struct piece {
-    uint64_t key[2]; /* its bytes: see ascii.h */
-    uint32_t len;
-    uint32_t id; /* ELC_NO_TOKEN: a free place */
+/* A place of a hash table: small, for most of those that are looked at are not the right ones. */
+struct piece_place {
+    uint32_t tag; /* a part of the token's hash, and its length */
+    uint32_t id;  /* ELC_NO_TOKEN: a free place */
 };
 
-/* A hash table of them. */
+/* Tokens of at most ASCII_KEY bytes. */
 struct piece_table {
-    struct piece *places;
-    unsigned bits; /* 2^bits places */
+    struct piece_place *places;
+    unsigned bits;       /* 2^bits places */
+    uint64_t (*keys)[2]; /* of each id: its bytes, see ascii.h */
 };
 
 struct wordpiece {
