@@ -112,7 +112,7 @@ train() {
         # shellcheck disable=SC2086
         status_is 2 electra-train qa $options --config tiny.json --vocab vocab.txt -o b --epochs 4 \
             --log-every 1 --valid colors.els --checkpoint-every 2 --resume colors.els
-        [[ $stderr == *"started with a"*", not "* ]]
+        [[ $stderr == *"started with "*a*", not "* ]]
     done
     train qa b --epochs 4 --valid colors.els --checkpoint-every 2 --resume colors.els
     equal_runs a b
