@@ -49,8 +49,8 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
  * where present, or a tokenizer.json itself; nothing of another file. The second one wins where it
  * speaks, options keep their values where both are silent. Rules that this tokenizer does not have
  * are refused by name, as are tokens added to the vocabulary and special tokens by other names, in
- * these files, added_tokens.json or special_tokens_map.json. A pattern is allocated: options->pattern must be NULL before, and
- * elc_tokenizer_options_free frees it. */
+ * these files, added_tokens.json or special_tokens_map.json. A pattern is allocated:
+ * options->pattern must be NULL before, and elc_tokenizer_options_free frees it. */
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
                                const char *path) ELC_MUST_CHECK;
 /* ELC_EMISMATCH, naming both sides, unless the rules of the stream `name` are those that `path`
