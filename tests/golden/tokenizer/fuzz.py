@@ -1,6 +1,6 @@
 """Holds electra-tokenize against Hugging Face tokenizers 0.22.2 on text: ids, offsets and words.
 
-  fuzz.py PROGRAMS VOCAB random N [SEED]   N random strings, each in four settings
+  fuzz.py PROGRAMS VOCAB random N [SEED]   N random strings, by four settings in turn
   fuzz.py PROGRAMS VOCAB FILE…             every line of the files, uncased and cased
 
 PROGRAMS is a directory with electra-tokenize and electra-view. Random strings mix scripts, marks,
@@ -116,13 +116,13 @@ def main():
     with open(vocabulary_path, encoding="utf-8", newline="\n") as file:
         vocabulary = {line.rstrip("\r\n"): i for i, line in enumerate(file)}
     n = wrong = 0
-    for batch in batches(texts):
-        for cased in (False, True):
-            for strip in (False, True) if is_random else (not cased,):
-                options = ["--strip-accents", "yes" if strip else "no"] + ["--cased"] * cased
-                tokenizer = reference(vocabulary, cased, strip)
-                wrong += check(programs, vocabulary_path, tokenizer, batch, options)
-                n += len(batch)
+    for i, batch in enumerate(batches(texts)):
+        in_turn = [(bool(i & 1), bool(i & 2))]
+        for cased, strip in in_turn if is_random else [(False, True), (True, False)]:
+            options = ["--strip-accents", "yes" if strip else "no"] + ["--cased"] * cased
+            tokenizer = reference(vocabulary, cased, strip)
+            wrong += check(programs, vocabulary_path, tokenizer, batch, options)
+            n += len(batch)
     print(f"{n} checked, {wrong} differ")
     sys.exit(wrong > 0)
 
