@@ -127,7 +127,7 @@ elc_float *elc_carve(elc_float *block, size_t *used, size_t n);
 int elc_carve_room(elc_float **block, size_t *capacity, size_t needed) ELC_MUST_CHECK;
 
 /* A tile of rows: number `item` of those that n_rows rows are cut into. Few rows make smaller tiles
- * rather than few: a loop over three of them would keep two threads busy for half of its time. */
+ * rather than fewer: of three, one of two threads would have twice as many as the other. */
 struct elc_tile {
     size_t first, n;
 };
