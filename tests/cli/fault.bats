@@ -245,37 +245,6 @@ tuned_can_go_on() {
 
 @test "electra-train classify: whatever fails, the run can go on" {
     printf 'a good day\tpos\na bad day\tneg\nit is now\tnone\nas good\tpos\n' |
-        electra-tokenize --vocab vocab.txt --tsv --text 1 --label 2 -o labels.els
-    echo '{"hidden_size": 8, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
-        "intermediate_size": 16, "max_position_embeddings": 32}' > tiny.json
-    tune good labels.els > out
-    sweep 'rename symlink mkdir unlink' 3 tuned_can_go_on tune faulty m labels.els
-    sweep 'write fsync close open' 13 tuned_can_go_on tune faulty m labels.els
-    sweep 'mmap ftruncate read' 7 tuned_can_go_on tune faulty m labels.els
-    sweep malloc 1499 tuned_can_go_on tune faulty m labels.els
-}
-
-# tune [faulty] DIR OPTION…
-tune() {
-    local faulty=()
-    [ "$1" != faulty ] || { faulty=(faulty) && shift; }
-    "${faulty[@]}" electra-train classify --vocab vocab.txt --config tiny.json --batch 4 --steps 4 \
-        --checkpoint-every 2 --valid labels.els --log-every 1 -j 1 -o "$@"
-}
-
-# The fine-tuned model leads to a whole one at all times.
-tuned_can_go_on() {
-    told "$1" || return
-    [ "$1" -eq 0 ] || [ ! -L m/latest ] || [ -d m/latest/ ] || return
-    [ "$1" -eq 0 ] || [ ! -e m/config.json ] || electra-model info m > info || return
-    [ "$1" -eq 0 ] || tune m --resume labels.els > out 2> resumed || { cat resumed; return 1; }
-    [ -e m/done ] && diff -r good/latest/ m/latest/ &&
-        diff <(steady good/metrics.jsonl) <(steady m/metrics.jsonl) &&
-        [ -z "$(find m -name '.checkpoint*')" ]
-}
-
-@test "electra-train classify: whatever fails, the run can go on" {
-    printf 'a good day\tpos\na bad day\tneg\nit is now\tnone\nas good\tpos\n' |
         electra-tokenize -q --vocab vocab.txt --max-length 16 --tsv --text 1 --label 2 -o labels.els
     echo '{"hidden_size": 8, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
         "intermediate_size": 16, "max_position_embeddings": 32}' > tiny.json
@@ -283,6 +252,27 @@ tuned_can_go_on() {
     sweep 'rename symlink mkdir unlink' 3 tuned_can_go_on tune faulty m labels.els
     sweep 'write fsync close open' 19 tuned_can_go_on tune faulty m labels.els
     sweep malloc 1999 tuned_can_go_on tune faulty m labels.els
+}
+
+@test "electra-train classify: killed again and again, it ends as if it had not been" {
+    for i in {1..9}; do printf 'a good %s\tpos\na bad %s\tneg\n' "$i" "$i"; done |
+        electra-tokenize -q --vocab vocab.txt --max-length 16 --tsv --text 1 --label 2 -o labels.els
+    echo '{"hidden_size": 8, "embedding_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
+        "intermediate_size": 16, "max_position_embeddings": 32}' > tiny.json
+    tune good --steps 30 labels.els > out
+    for try in {1..200}; do
+        status=0
+        timeout --foreground -s KILL "$(printf 0.%03d $((20 + try * 7 % 40 + 4 * try)))" \
+            electra-train classify --vocab vocab.txt --config tiny.json --batch 4 --steps 30 \
+            --checkpoint-every 2 --valid labels.els --log-every 1 -j 1 -o m --resume labels.els \
+            > out || status=$?
+        [ ! -e m/config.json ] || electra-model info m > info
+        [ $status -ne 0 ] || break
+        [ $status -eq 137 ]
+    done
+    [ -e m/done ]
+    diff -r good/latest/ m/latest/
+    diff <(steady good/metrics.jsonl) <(steady m/metrics.jsonl)
 }
 
 # The whole directory or none; it may be there where only the last fsync, of its parent, failed.
@@ -306,38 +296,14 @@ converted_or_not() {
     sweep 'mkdir mmap' 1 converted_or_not faulty electra-model convert -o m "$golden/$source"
 }
 
-@test "electra-model average: the whole model or none" {
-    local golden=$ROOT/tests/golden/convert/discriminator
-    electra-model average -o good "$golden" "$golden"
-    sweep 'write fsync rename open close mmap mkdir' 1 converted_or_not \
-        faulty electra-model average -o m "$golden" "$golden"
-    sweep malloc 29 converted_or_not faulty electra-model average -o m "$golden" "$golden"
-}
-
-@test "electra-vocab -o: the whole vocabulary or the one before" {
-    electra-vocab -q --size 300 -o good.els "$CORPUS"
-    echo old > old
-    sweep 'write rename open close mmap' 1 whole_or_not_at_all \
-        faulty electra-vocab -q --size 300 -o result.els "$CORPUS"
-    from_pipe() { faulty electra-vocab -q --size 300 -o result.els < <(cat "$CORPUS"); }
-    sweep read 1 whole_or_not_at_all from_pipe
-    sweep malloc 97 whole_or_not_at_all \
-        faulty electra-vocab -q --size 300 -o result.els "$CORPUS"
-}
-
-@test "electra-shuffle -o: the whole output or the one before, spilled or not" {
-    for i in {1..12}; do cat "$CORPUS"; done |
-        electra-tokenize --docs --no-text --vocab vocab.txt --max-length 16 -o b.els
-    echo old > old
-    electra-shuffle --memory 1M -o good.els b.els
-    export TMPDIR=$PWD/tmp
-    mkdir tmp
-    sweep 'write rename open close unlink mmap' 1 whole_or_not_at_all \
-        faulty electra-shuffle --memory 1M -o result.els b.els
-    sweep 'pwrite pread' 3 whole_or_not_at_all \
-        faulty electra-shuffle --memory 1M -o result.els b.els
-    sweep malloc 17 whole_or_not_at_all faulty electra-shuffle --memory 1M -o result.els b.els
-    [ -z "$(ls tmp)" ]
+@test "electra-model convert: killed, it leaves the whole model or none" {
+    local source=$ROOT/tests/golden/convert/discriminator/pytorch_model.bin
+    electra-model convert -o good "$source"
+    for try in {1..25}; do
+        timeout --foreground -s KILL 0.00$((try % 9))$try electra-model convert -o m "$source" || true
+        [ ! -e m ] || diff -r good m
+        rm -rf m .m*
+    done
 }
 
 @test "electra-model average: the whole model or none" {
