@@ -7,7 +7,7 @@
 
 #include "ascii.h"
 
-enum { BEGINNING_BYTES = 3, BEGINNING_BITS = 14, LENGTH_BITS = 16 };
+enum { BEGINNING_BITS = 15, LENGTH_BITS = 16 };
 
 /* ---- tables of short tokens ---- */
 
@@ -55,20 +55,35 @@ static void table_add(struct piece_table *table, const char *token, size_t len, 
 
 /* ---- the lengths of tokens ---- */
 
-/* The place in `lengths` of tokens that begin with these three bytes, inside a word or not. */
-static inline size_t beginning(const char *bytes, bool inside) {
-    const uint8_t *b = (const uint8_t *)bytes;
-    uint32_t key =
-        (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)inside << 24;
-    return key * UINT32_C(0x9E3779B1) >> (32 - BEGINNING_BITS);
+/* The place in `lengths` of tokens that begin with these `n` bytes, 3 or 4, inside a word or not.
+ */
+static inline size_t beginning(const char *bytes, size_t n, bool inside) {
+    uint32_t key = 0;
+    memcpy(&key, bytes, n);
+    return (key ^ (inside ? UINT32_C(0x85EBCA6B) : 0)) * UINT32_C(0x9E3779B1) >>
+           (32 - BEGINNING_BITS);
+}
+
+static inline uint16_t length_bit(size_t len) {
+    return (uint16_t)(1 << (len < LENGTH_BITS ? len - 1 : LENGTH_BITS - 1));
+}
+
+/* How long a token may be that the bytes begin with. Of one byte and two there are few. */
+static inline unsigned possible_lengths(const struct wordpiece *pieces, const char *bytes,
+                                        size_t left, bool inside) {
+    unsigned lengths = length_bit(1) | length_bit(2);
+    if (left >= 3)
+        lengths |= pieces->lengths[beginning(bytes, 3, inside)] & length_bit(3);
+    if (left >= 4)
+        lengths |= pieces->lengths[beginning(bytes, 4, inside)];
+    return lengths;
 }
 
 static void add_token(struct wordpiece *pieces, const char *token, size_t len, bool inside,
                       uint32_t id) {
     pieces->longest = len > pieces->longest ? len : pieces->longest;
-    if (len >= BEGINNING_BYTES)
-        pieces->lengths[beginning(token, inside)] |=
-            (uint16_t)(1 << (len < LENGTH_BITS ? len - 1 : LENGTH_BITS - 1));
+    if (len >= 3)
+        pieces->lengths[beginning(token, len > 3 ? 4 : 3, inside)] |= length_bit(len);
     if (len <= ASCII_KEY)
         table_add(inside ? &pieces->inside : &pieces->bare, token, len, id);
 }
@@ -127,10 +142,8 @@ static inline uint32_t find_token(const struct wordpiece *pieces, struct word *w
 uint32_t wordpiece_match(const struct wordpiece *pieces, struct word *word, size_t at,
                          size_t *end) {
     const size_t left = word->len - at;
-    unsigned lengths = 3; /* of one byte and two there are few */
+    unsigned lengths = possible_lengths(pieces, word_bytes(word) + at, left, at > 0);
     uint32_t id = ELC_NO_TOKEN;
-    if (left >= BEGINNING_BYTES)
-        lengths |= pieces->lengths[beginning(word_bytes(word) + at, at > 0)];
     if (left >= LENGTH_BITS && lengths >> (LENGTH_BITS - 1)) {
         size_t n = left < pieces->longest ? left : pieces->longest;
         for (; n >= LENGTH_BITS && id == ELC_NO_TOKEN; n--) {

@@ -24,8 +24,8 @@ struct piece_table {
 
 struct wordpiece {
     const struct elc_vocab *vocab; /* borrowed */
-    /* For each beginning of a token, of three bytes, hashed: how long the tokens are that begin so.
-     * Bit n - 1: n bytes; the last one: as many or more. */
+    /* For each beginning of a token, of four bytes or all of three, hashed: how long the tokens are
+     * that begin so. Bit n - 1: n bytes; the last one: as many or more. */
     uint16_t *lengths;
     size_t longest; /* bytes of any token */
     /* All tokens, for the beginning of a word; those that go on with one, without their "##". */
