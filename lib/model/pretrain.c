@@ -49,13 +49,20 @@ int elc_pretrain_new(struct elc_pretrain **pretrain_out, const struct elc_pretra
     return 0;
 }
 
+static void free_predictions(struct elc_predictions *predictions) {
+    free(predictions->rows);
+    free(predictions->targets);
+    free(predictions->uniforms);
+    free(predictions->results);
+}
+
 void elc_pretrain_destroy(struct elc_pretrain *pretrain) {
     if (!pretrain)
         return;
     side_free(&pretrain->discriminator);
     side_free(&pretrain->generator);
-    elc_predictions_free(&pretrain->filled);
-    elc_predictions_free(&pretrain->restored);
+    free_predictions(&pretrain->filled);
+    free_predictions(&pretrain->restored);
     free(pretrain->masked_ids);
     free(pretrain->corrupted);
     free(pretrain->labels);
@@ -77,13 +84,6 @@ int elc_predictions_reserve(struct elc_predictions *predictions, size_t n) {
     if (!err)
         predictions->capacity = rows;
     return err;
-}
-
-void elc_predictions_free(struct elc_predictions *predictions) {
-    free(predictions->rows);
-    free(predictions->targets);
-    free(predictions->uniforms);
-    free(predictions->results);
 }
 
 static int reserve_tokens(struct elc_pretrain *p, size_t n) {

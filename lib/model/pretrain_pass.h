@@ -54,7 +54,6 @@ int elc_pretrain_open_pass(struct elc_pass *pass, const struct elc_pretrain_call
                            struct elc_side *side, const struct elc_batch *texts,
                            unsigned site_network);
 int elc_predictions_reserve(struct elc_predictions *predictions, size_t n);
-void elc_predictions_free(struct elc_predictions *predictions);
 
 /* The generator over the masked texts: its loss, its gradients, and a token drawn for each masked
  * position, in `filled`. */
