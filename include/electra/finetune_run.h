@@ -24,14 +24,14 @@ struct elc_finetune_job {
     enum elc_finetune_task task;
     bool google;       /* google-research/electra's head, not transformers' */
     bool double_order; /* pairs are seen in both orders, epochs taking turns */
-    bool keep_going;   /* what of the validation stream has no known label is passed over */
+    bool keep_going;   /* texts of the validation stream without a known label are passed over */
 
     char *init;                /* the model to start from, a directory; NULL: random weights */
     struct elc_config network; /* its shape; `labels` and `architecture` are those it comes with */
     struct elc_labels labels;
     struct elc_vocab *vocab;
     struct elc_finetune_config config;
-    uint64_t n_passed_over; /* records of the validation stream, counted by the run */
+    uint64_t n_passed_over; /* texts of the validation stream, counted by the run */
 };
 
 /* Reads config and vocabulary of the model `init`; or else, `init` NULL, what

@@ -43,6 +43,20 @@ void elc_windows_range(const struct elc_windows *windows, size_t k, size_t *firs
  * the numbers of tokens on either side + 0.01 · the window's length (google-research/bert). */
 size_t elc_windows_best(const struct elc_windows *windows, size_t token);
 
+/* A reader's place among windows, which stand in a stream in order, all of a text together: the
+ * last one was number k of n. A zeroed struct is before the first text. */
+struct elc_window_order {
+    uint64_t k, n;
+};
+/* Is the text whole? */
+static inline bool elc_windows_done(const struct elc_window_order *order) {
+    return order->k == order->n;
+}
+/* Window k of n is the next one. ELC_EFORMAT: another one belongs there. */
+int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n) ELC_MUST_CHECK;
+/* No other window of this text follows. ELC_EFORMAT: it should. */
+int elc_windows_end(const struct elc_window_order *order) ELC_MUST_CHECK;
+
 /* The whole text again: adds to `whole` what is new in the next window, whose part of the text
  * [len] begins at byte `start`. Windows that share nothing may have space between them. ELC_EFORMAT
  * if it is too much, or the text larger than the block that its windows are from. */

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "electra/windows.h"
 #include "score_batch.h"
 
 /* The record's text, and what the task needs of it. */
@@ -60,13 +61,14 @@ struct walk {
     const struct elc_scorer *scorer;
     struct elc_score_batch *batch;
     struct elc_score_worker *worker;
-    struct elc_score_place place; /* of the next text in the pass */
-    size_t position;              /* of the next record in the payload */
-    uint64_t number;              /* how many records there are before it */
+    struct elc_score_place place;  /* of the next text in the pass */
+    size_t position;               /* of the next record in the payload */
+    uint64_t number;               /* how many records there are before it */
+    struct elc_window_order order; /* of the text's windows */
 };
 
-/* Results of the next record, number `window` of its text's; most tasks know but one window. */
-static int compute_window(struct walk *walk, uint64_t window) {
+/* Results of the text's next record. */
+static int compute_window(struct walk *walk) {
     const struct elc_score_entry *task = walk->scorer->task;
     struct elc_score_worker *worker = walk->worker;
     struct elc_record record;
@@ -75,28 +77,28 @@ static int compute_window(struct walk *walk, uint64_t window) {
     if (got < 0)
         return got;
     /* The batch ended, or the next text begins: the last window there is stands for the text. */
-    if (got == 0 || (window > 1 && !elc_score_continues(&record)))
-        return elc_fail(ELC_EFORMAT, "windows of this text are missing");
+    if (got == 0 || (!elc_windows_done(&walk->order) && !elc_score_continues(&record)))
+        return elc_windows_end(&walk->order);
     walk->position = behind;
     walk->number++;
     int err = read_text(worker, walk->scorer, &record, &walk->batch->limits);
     if (err)
         return err;
-    err = task->windows && worker->text.window != window
-              ? elc_fail(ELC_EFORMAT, "window %llu stands where window %llu belongs",
-                         (unsigned long long)worker->text.window, (unsigned long long)window)
-              : task->compute(&worker->result, &worker->pass, &worker->text, &walk->place);
+    if (task->windows)
+        err = elc_windows_follow(&walk->order, worker->text.window, worker->text.n_windows);
+    if (!err)
+        err = task->compute(&worker->result, &worker->pass, &worker->text, &walk->place);
     advance(&walk->place, &worker->text);
     return err;
 }
 
+/* Most tasks know but one window of a text. */
 static int compute_text(struct walk *walk) {
-    const struct elc_score_text *text = &walk->worker->text;
     int err;
-    uint64_t window = 0;
+    walk->order = (struct elc_window_order){0};
     do
-        err = compute_window(walk, ++window);
-    while (!err && walk->scorer->task->windows && window < text->n_windows);
+        err = compute_window(walk);
+    while (!err && !elc_windows_done(&walk->order));
     return err;
 }
 

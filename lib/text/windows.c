@@ -86,6 +86,22 @@ size_t elc_windows_best(const struct elc_windows *windows, size_t token) {
     return best;
 }
 
+int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n) {
+    const uint64_t next = elc_windows_done(order) ? 1 : order->k + 1;
+    if (k != next)
+        return elc_fail(ELC_EFORMAT, "window %llu stands where window %llu belongs",
+                        (unsigned long long)k, (unsigned long long)next);
+    if (k > 1 && n != order->n)
+        return elc_fail(ELC_EFORMAT, "a window of %llu stands where one of %llu belongs",
+                        (unsigned long long)n, (unsigned long long)order->n);
+    *order = (struct elc_window_order){k, n};
+    return 0;
+}
+
+int elc_windows_end(const struct elc_window_order *order) {
+    return elc_windows_done(order) ? 0 : elc_fail(ELC_EFORMAT, "windows of this text are missing");
+}
+
 int elc_windows_join(struct elc_buffer *whole, const char *text, size_t len, uint64_t start) {
     enum { SPACE_LIMIT = 1 << 16 };
     if (start > whole->len + SPACE_LIMIT || start + len > ELC_BLOCK_LIMIT)

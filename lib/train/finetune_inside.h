@@ -30,11 +30,16 @@ struct finetuning {
     struct elc_trained trained;
     struct elc_finetune *finetune;
 
+    struct elc_buffer passed_over; /* uint8_t of each record of the validation stream: 1 if it is */
     bool has_impossible; /* QA: some question of the validation stream has no answer */
     struct elc_task_batches batches, valid_batches;
     struct elc_finetune_sums window;
 };
 
+/* Everything that validation would stumble over (finetune_check.c): each text has all its windows,
+ * in order, and labels that were seen in training; with --keep-going, texts without are marked in
+ * f->passed_over and counted. */
+int elc_finetune_check_valid(struct finetuning *f, struct elc_examples *valid) ELC_MUST_CHECK;
 /* The names of what validation reports, NULL at the end (struct elc_task). */
 const char *const *elc_finetune_metrics(enum elc_finetune_task task);
 /* The function of struct elc_task. */

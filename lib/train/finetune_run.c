@@ -155,6 +155,7 @@ static void close_finetuning(struct finetuning *f) {
     elc_classes_free(&f->classes);
     elc_task_batches_free(&f->batches);
     elc_task_batches_free(&f->valid_batches);
+    elc_buffer_free(&f->passed_over);
 }
 
 /* Of the network: some of it, the number of attention heads say, shows in no tensor. */
@@ -312,17 +313,6 @@ static int check_record(struct finetuning *f, const struct elc_record *record) {
     return elc_labelled_read(&f->batches.labelled, record, f->header, &f->labelling);
 }
 
-/* The same of the validation stream, where --keep-going passes over labels that were not seen. */
-static int check_valid_record(struct finetuning *f, const struct elc_record *record) {
-    f->labelling.swap = false;
-    int err = elc_labelled_read(&f->batches.labelled, record, f->valid_header, &f->labelling);
-    f->has_impossible |= f->batches.labelled.target.impossible;
-    if (!err || !f->job->keep_going || !f->batches.labelled.unseen)
-        return err;
-    f->job->n_passed_over++;
-    return 0;
-}
-
 static int check_tokens(const struct elc_examples *examples) {
     const struct elc_header *header = elc_examples_header(examples);
     return header->kind == ELC_TOKENS
@@ -347,7 +337,7 @@ static int learn_labels(struct finetuning *f, const struct elc_run_options *opti
     if (!err)
         err = for_each_record(f, options->train, check_record);
     if (!err && options->valid)
-        err = for_each_record(f, options->valid, check_valid_record);
+        err = elc_finetune_check_valid(f, options->valid);
     return err;
 }
 

@@ -220,7 +220,6 @@ static int evaluate_words(struct validation *v, const struct elc_record *record,
     return err;
 }
 
-/* Labels that were not seen in training are here only if they are to be passed over. */
 static int add_record(struct validation *v, const struct elc_record *record) {
     struct finetuning *f = v->f;
     struct elc_task_batches *batches = &f->valid_batches;
@@ -229,7 +228,7 @@ static int add_record(struct validation *v, const struct elc_record *record) {
     if (!err)
         err = elc_labelled_read(&batches->labelled, record, f->valid_header, &f->labelling);
     if (err)
-        return batches->labelled.unseen && f->job->keep_going ? 0 : err;
+        return err;
     const bool apart = f->job->task == ELC_TASK_TAG && place.n > 1;
     if (apart && (err = evaluate(v)))
         return err;
@@ -254,6 +253,8 @@ static int read_stream(struct validation *v) {
     int err = 0;
     for (uint64_t i = 0; !err && i < n; i++) {
         const struct elc_record *record;
+        if (f->passed_over.data[i])
+            continue;
         err = elc_examples_at(valid, i, &record);
         err = err < 0 ? err : add_record(v, record);
     }

@@ -730,6 +730,47 @@ windows_apart() {
     [ "$(grep -c '!error' rows)" -eq 1 ]
 }
 
+@test "validation wants all windows of a text, in order" {
+    questions
+    view() { electra-view --header q.els; }
+    view | sed '2{h;d};3G' | electra-view --from jsonl > wrong.els
+    refuses qa --valid wrong.els q.els
+    [[ "$stderr" == *": wrong.els: record 1: window 2 stands where window 1 belongs" ]]
+    view | sed 3d | electra-view --from jsonl > wrong.els
+    refuses qa --keep-going --valid wrong.els q.els
+    [[ "$stderr" == *": wrong.els: record 2: window 3 stands where window 2 belongs" ]]
+    view | sed '$d' | electra-view --from jsonl > wrong.els
+    refuses qa --valid wrong.els q.els
+    [[ "$stderr" == *": wrong.els: record $(electra-view wrong.els | wc -l): windows of this text are missing" ]]
+    train qa m --steps 1 wrong.els # what is learnt from one window needs no other
+    electra-shuffle -q --seed 2 q.els > shuffled.els
+    refuses qa --valid shuffled.els q.els
+    [[ "$stderr" == *": shuffled.els: record "*"belongs" ]]
+    printf 'a good day it is now the very first one\tpos\nbad\tneg\nnow\tnone\n' |
+        electra-tokenize -q --vocab vocab.txt --tsv --text 1 --label 2 --max-length 9 --stride 2 > w.els
+    electra-view --header w.els | sed 2d | electra-view --from jsonl > wrong.els
+    refuses classify --valid wrong.els three.els
+    [[ "$stderr" == *": wrong.els: record 1: window 2 stands where window 1 belongs" ]]
+}
+
+@test "--keep-going passes over a text with all its windows" {
+    train tag m --epochs 40 --lr 0.01 tags.els
+    printf 'John B-PER\nsees O\nParis B-LOC\nin O\nNew B-LOC\nYork I-LOC\nit O\nis O\nnot O\nin %s\n\n' X > long.conll
+    printf 'Paris O\nis B-LOC\nnot I-LOC\n\nParis B-LOC\nis O\n\n' > short.conll
+    for place in last first; do
+        cat long.conll short.conll |
+            electra-tokenize -q --vocab vocab.txt --conll --max-length 9 --stride 2 > both.els
+        electra-tokenize -q --vocab vocab.txt --conll --max-length 9 --stride 2 short.conll > short.els
+        [ "$(electra-view both.els | wc -l)" -gt 4 ]
+        train tag "short-$place" --steps 2 --valid short.els tags.els
+        status_is 3 train tag "both-$place" --steps 2 --keep-going --valid both.els tags.els
+        [[ "$stderr" == *": 1 records rejected" ]]
+        diff <(grep -o '"valid_.*' "short-$place/metrics.jsonl") <(grep -o '"valid_.*' "both-$place/metrics.jsonl")
+        sed -i '$d; s/ X/ O/; 1s/.*/John X/' long.conll
+        echo >> long.conll
+    done
+}
+
 @test "a task that the model is not for" {
     train tag m --steps 1 tags.els
     status_is 1 electra-score -m m --task classify three.els

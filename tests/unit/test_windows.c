@@ -152,11 +152,32 @@ static void windows_make_the_whole_again(void **state) {
     elc_buffer_free(&whole);
 }
 
+static void windows_stand_in_order(void **state) {
+    (void)state;
+    struct elc_window_order order = {0};
+    assert_int_equal(elc_windows_end(&order), 0);
+    assert_int_equal(elc_windows_follow(&order, 1, 1), 0);
+    assert_true(elc_windows_done(&order));
+    assert_int_equal(elc_windows_follow(&order, 2, 2), ELC_EFORMAT);
+    assert_string_equal(elc_error(), "window 2 stands where window 1 belongs");
+    assert_int_equal(elc_windows_follow(&order, 1, 3), 0);
+    assert_false(elc_windows_done(&order));
+    assert_int_equal(elc_windows_end(&order), ELC_EFORMAT);
+    assert_string_equal(elc_error(), "windows of this text are missing");
+    assert_int_equal(elc_windows_follow(&order, 1, 3), ELC_EFORMAT);
+    assert_int_equal(elc_windows_follow(&order, 2, 4), ELC_EFORMAT);
+    assert_string_equal(elc_error(), "a window of 4 stands where one of 3 belongs");
+    assert_int_equal(elc_windows_follow(&order, 2, 3), 0);
+    assert_int_equal(elc_windows_follow(&order, 3, 3), 0);
+    assert_int_equal(elc_windows_end(&order), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(longest_first_as_either_reference),
         cmocka_unit_test(only_one_text_is_cut),
         cmocka_unit_test(windows_slide_to_the_end),
+        cmocka_unit_test(windows_stand_in_order),
         cmocka_unit_test(the_best_window_has_the_most_context),
         cmocka_unit_test(windows_make_the_whole_again),
     };

@@ -1,0 +1,63 @@
+/* The validation stream, before the first step: what would be wrong at the first validation, or
+ * make it report what is not so. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "electra/items.h"
+#include "electra/windows.h"
+#include "finetune_inside.h"
+
+/* A walk over the stream. */
+struct check {
+    struct finetuning *f;
+    struct elc_window_order order;
+    uint8_t *passed_over; /* [records] */
+    bool passes_over;     /* the present text */
+};
+
+/* A label that was not seen in training takes its text with it, all windows of it. */
+static void pass_over(struct check *check, uint64_t number) {
+    const uint64_t n = check->passes_over ? 1 : check->order.k; /* the windows before too */
+    check->f->job->n_passed_over += !check->passes_over;
+    check->passes_over = true;
+    memset(check->passed_over + number + 1 - n, 1, n);
+}
+
+static int check_record(struct check *check, const struct elc_record *record, uint64_t number) {
+    struct finetuning *f = check->f;
+    struct elc_labelled *labelled = &f->valid_batches.labelled;
+    uint64_t k, n;
+    int err = elc_record_window(record, &k, &n);
+    if (!err)
+        err = elc_windows_follow(&check->order, k, n);
+    if (err)
+        return err;
+    check->passes_over = check->passes_over && k > 1;
+    err = elc_labelled_read(labelled, record, f->valid_header, &f->labelling);
+    f->has_impossible |= labelled->target.impossible;
+    const bool is_unseen = err && labelled->unseen && f->job->keep_going;
+    if (is_unseen || (!err && check->passes_over))
+        pass_over(check, number);
+    return is_unseen ? 0 : err;
+}
+
+int elc_finetune_check_valid(struct finetuning *f, struct elc_examples *valid) {
+    const uint64_t n = elc_examples_count(valid);
+    struct check check = {.f = f};
+    f->labelling.swap = false;
+    int err = elc_buffer_reserve(&f->passed_over, n + 1);
+    if (err)
+        return err;
+    check.passed_over = memset(f->passed_over.data, 0, n + 1);
+    for (uint64_t i = 0; !err && i < n; i++) {
+        const struct elc_record *record;
+        err = elc_examples_at(valid, i, &record);
+        err = err < 0 ? err : check_record(&check, record, i);
+        if (!err && i + 1 == n)
+            err = elc_windows_end(&check.order);
+        if (err)
+            err = elc_context(err, "%s: record %" PRIu64, elc_examples_name(valid),
+                              elc_examples_number(valid, i));
+    }
+    return err;
+}
