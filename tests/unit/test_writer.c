@@ -72,9 +72,61 @@ static void a_group_shares_a_block(void **state) {
     scratch_delete(directory);
 }
 
+/* Groups of many sizes, handed over `at_a_time`; 0: by elc_writer_group. */
+static void write_sizes(const char *path, size_t at_a_time) {
+    enum { N = 150, LARGEST = 90000 };
+    struct elc_output output;
+    struct elc_writer writer = {0};
+    struct elc_group groups[N];
+    struct elc_buffer all = {.data = malloc((size_t)N * LARGEST)};
+    assert_non_null(all.data);
+    for (size_t i = 0; i < N; i++) {
+        groups[i] = (struct elc_group){.len = i % 7 ? i * i * 31 % 5000 : i * 7919 % LARGEST,
+                                       .count = i % 3};
+        memset(all.data + all.len, (int)i, groups[i].len);
+        all.len += groups[i].len;
+    }
+    assert_int_equal(elc_output_open(&output, path), 0);
+    assert_int_equal(elc_writer_header(&writer, &output, &header), 0);
+    struct elc_buffer rest = all;
+    for (size_t i = 0, n; i < N; i += n) {
+        n = at_a_time == 0 ? 1 : at_a_time < N - i ? at_a_time : N - i;
+        if (at_a_time == 0)
+            assert_int_equal(elc_writer_group(&writer, rest.data, groups[i].len, groups[i].count),
+                             0);
+        else
+            assert_int_equal(elc_writer_groups(&writer, &rest, groups + i, n), 0);
+        for (size_t k = i; k < i + n; k++)
+            rest.data += groups[k].len;
+    }
+    assert_int_equal(elc_writer_end(&writer), 0);
+    assert_int_equal(elc_output_commit(&output), 0);
+    elc_writer_free(&writer);
+    free(all.data);
+}
+
+static void blocks_do_not_depend_on_how_groups_come(void **state) {
+    (void)state;
+    char *directory = scratch_new(), *path = elc_path_join(directory, "groups.els");
+    struct elc_map expected, found;
+    write_sizes(path, 0);
+    assert_int_equal(elc_map_open(&expected, path), 0);
+    for (size_t n = 1; n <= 150; n += n < 10 ? 1 : 35) {
+        write_sizes(path, n);
+        assert_int_equal(elc_map_open(&found, path), 0);
+        assert_int_equal(found.len, expected.len);
+        assert_memory_equal(found.data, expected.data, found.len);
+        elc_map_close(&found);
+    }
+    elc_map_close(&expected);
+    free(path);
+    scratch_delete(directory);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_shares_a_block),
+        cmocka_unit_test(blocks_do_not_depend_on_how_groups_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
