@@ -8,7 +8,8 @@
  * [CLS] of any window. The n best of a text, and no answer, share a softmax.
  *
  * google-research/electra's head (finetune/qa/qa_metrics.py) finds ends for each start by itself:
- * a beam. A pair's score is then log P(start) + log P(end | start), and the n best share a softmax
+ * a beam. A pair's score is then log P(start) + log P(end | start), and of pairs with the same text
+ * the best counts, so that the n best are n texts (run_qa keeps them apart). They share a softmax
  * by themselves: whether there is no answer is asked apart, and the least of the windows' logits
  * decides.
  */
@@ -71,7 +72,8 @@ struct elc_answers {
     size_t n_best, max_tokens; /* set by the caller: of answers kept; in an answer */
 };
 void elc_answers_begin(struct elc_answers *answers);
-/* Puts the context together again, window after window: `text` is what begins at byte `start`. */
+/* Puts the context together again, window after window, before the window's answers are added:
+ * `text` is what begins at byte `start`. */
 int elc_answers_context(struct elc_answers *answers, const char *text, size_t len,
                         uint64_t start) ELC_MUST_CHECK;
 /* Whatever the offsets are, an answer begins before it ends. ELC_ENUMERIC when a logit is not

@@ -39,25 +39,47 @@ size_t elc_answer_best(uint32_t places[ELC_ANSWER_BEAM], const elc_float *logits
     return count;
 }
 
-/* Puts an answer in its place, behind those that are as good. The same span is kept once. */
+/* Do two answers give the same text? Of beams the same bytes count as one answer, wherever they
+ * stand; else only the same place does, which windows that overlap may share. */
+static bool is_same(const struct elc_answers *answers, const struct elc_answer *a,
+                    const struct elc_answer *b) {
+    const uint8_t *context = answers->context.data;
+    const size_t len = answers->context.len;
+    if (a->start == b->start && a->end == b->end)
+        return true;
+    return answers->joint && a->end <= len && b->end <= len &&
+           a->end - a->start == b->end - b->start &&
+           memcmp(context + a->start, context + b->start, (size_t)(a->end - a->start)) == 0;
+}
+
+/* Where the list has room for an answer: the place of the same one, if it is worse, or behind all;
+ * false: there is none, as the same one is as good or all the n best are. */
+static bool find_room(size_t *room, const struct elc_answers *answers,
+                      const struct elc_answer *answer) {
+    const struct elc_answer *list = elc_answers_list(answers);
+    const size_t n = elc_answers_count(answers);
+    for (*room = 0; *room < n; ++*room)
+        if (is_same(answers, &list[*room], answer))
+            return answers->joint && answer->logit > list[*room].logit;
+    if (n < answers->n_best)
+        return true;
+    *room = n - 1;
+    return n > 0 && answer->logit > list[n - 1].logit;
+}
+
+/* Puts an answer in its place, behind those that are as good. */
 static int insert(struct elc_answers *answers, const struct elc_answer *answer) {
-    struct elc_answer *list = elc_answers_list(answers);
-    size_t n = elc_answers_count(answers), place = n;
-    for (size_t i = 0; i < n; i++)
-        if (list[i].start == answer->start && list[i].end == answer->end)
-            return 0; /* windows that overlap: the first has it */
-    while (place > 0 && answer->logit > list[place - 1].logit)
-        place--;
-    if (place == answers->n_best)
+    size_t place;
+    if (!find_room(&place, answers, answer))
         return 0;
-    if (n < answers->n_best) {
+    if (place == elc_answers_count(answers)) {
         int err = elc_buffer_append(&answers->list, answer, sizeof *answer);
         if (err)
             return err;
-        list = elc_answers_list(answers);
-        n++;
     }
-    memmove(list + place + 1, list + place, (n - place - 1) * sizeof *list);
+    struct elc_answer *list = elc_answers_list(answers);
+    for (; place > 0 && answer->logit > list[place - 1].logit; place--)
+        list[place] = list[place - 1];
     list[place] = *answer;
     return 0;
 }

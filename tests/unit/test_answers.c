@@ -125,6 +125,43 @@ static void test_beams_of_windows(void **state) {
     elc_answers_free(&answers);
 }
 
+/* google's n best are n texts, each where it is best; run_qa's are n places. */
+static void test_same_text(void **state) {
+    (void)state;
+    static const char context[] = "ab cd ab ";
+    static const uint8_t types[N] = {0, 1, 1, 1};
+    static const uint32_t offsets[2 * N] = {0, 0, 0, 2,
+                                            3, 5, 6, 8}; /* the first and the last: ab */
+    static const elc_float logits[2 * N] = {0, 0, 1, 1, 2, 2, 3, 3};
+    const struct elc_answer_beam beam = {
+        .n = 3,
+        .starts = {1, 2, 3},
+        .start_log_p = {-3, -2, -1},
+        .ends = {{1, 2, 3}, {2, 3, 1}, {3, 1, 2}},
+    };
+    for (int joint = 0; joint < 2; joint++) {
+        const struct elc_answer_window window = {
+            .beam = joint ? &beam : NULL,
+            .logits = logits,
+            .n = N,
+            .types = types,
+            .offsets = offsets,
+        };
+        struct elc_answers answers = {.n_best = 3, .max_tokens = 1};
+        elc_answers_begin(&answers);
+        assert_int_equal(elc_answers_context(&answers, context, strlen(context), 0), 0);
+        assert_int_equal(elc_answers_add(&answers, &window), 0);
+        elc_answers_finish(&answers, false);
+        const struct elc_answer *list = elc_answers_list(&answers);
+        assert_int_equal(elc_answers_count(&answers), joint ? 2 : 3);
+        assert_int_equal(list[0].start, 6);
+        assert_int_equal(list[1].start, 3);
+        if (joint)
+            assert_near(list[0].p + list[1].p, 1);
+        elc_answers_free(&answers);
+    }
+}
+
 static void test_beams_without_answers(void **state) {
     (void)state;
     struct elc_answers answers = {.n_best = 2, .max_tokens = 3};
@@ -165,11 +202,9 @@ static void test_best_places(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spans),
-        cmocka_unit_test(test_offsets_that_descend),
-        cmocka_unit_test(test_beam),
-        cmocka_unit_test(test_beams_of_windows),
-        cmocka_unit_test(test_beams_without_answers),
+        cmocka_unit_test(test_spans),       cmocka_unit_test(test_offsets_that_descend),
+        cmocka_unit_test(test_beam),        cmocka_unit_test(test_beams_of_windows),
+        cmocka_unit_test(test_same_text),   cmocka_unit_test(test_beams_without_answers),
         cmocka_unit_test(test_best_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
