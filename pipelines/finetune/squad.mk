@@ -7,4 +7,8 @@ LENGTH ?= 384
 LAYOUT := --squad
 TRAIN   = cat $(DATA)/squad2_mini/train-10articles-$(SQUAD).json
 VALID   = cat $(DATA)/squad2_mini/dev-16articles-$(SQUAD).json
+# Where every question has an answer, one is always given, as in validation.
+ifeq ($(SQUAD),answerable-v1.1)
+override SCORE_FLAGS += --always-answer
+endif
 include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk

@@ -348,3 +348,16 @@ END
     grep -q $'^that which is perceived.*\tnoun.Tops$' all.tsv
     awk -F '\t' 'NF != 2 || $1 == "" { exit 1 }' all.tsv
 }
+
+# ---- finetune ----
+
+@test "finetune: answerable questions are always answered, with other options too" {
+    score() {
+        env -u MAKELEVEL MAKEFLAGS='' make -n -f "$ROOT/pipelines/finetune/squad.mk" BIN="$BIN" \
+            DATA=none "$@" | grep electra-score
+    }
+    run ! grep -e --always-answer <(score)
+    [ "$(score SQUAD=answerable-v1.1 | grep -ce ' --always-answer')" = 2 ]
+    [ "$(score SQUAD=answerable-v1.1 SCORE_FLAGS='--n-best 3' |
+        grep -ce ' --n-best 3 --always-answer')" = 2 ]
+}
