@@ -13,6 +13,7 @@ struct check {
     struct elc_window_order order;
     uint8_t *passed_over; /* [records] */
     bool passes_over;     /* the present text */
+    struct answer_sums answers;
 };
 
 /* A label that was not seen in training takes its text with it, all windows of it. */
@@ -21,6 +22,16 @@ static void pass_over(struct check *check, uint64_t number) {
     check->f->job->n_passed_over += !check->passes_over;
     check->passes_over = true;
     memset(check->passed_over + number + 1 - n, 1, n);
+}
+
+/* What validation reads of a record besides its target. */
+static int check_window(struct check *check, const struct elc_record *record) {
+    const struct elc_labelled *labelled = &check->f->valid_batches.labelled;
+    struct elc_answer_window answers;
+    const uint8_t *best;
+    if (check->f->job->task == ELC_TASK_QA)
+        return answer_sums_read(&check->answers, &answers, record, labelled->n);
+    return check->f->job->task == ELC_TASK_TAG ? tag_best(&best, record, labelled->n) : 0;
 }
 
 static int check_record(struct check *check, const struct elc_record *record, uint64_t number) {
@@ -36,9 +47,11 @@ static int check_record(struct check *check, const struct elc_record *record, ui
     err = elc_labelled_read(labelled, record, f->valid_header, &f->labelling);
     f->has_impossible |= labelled->target.impossible;
     const bool is_unseen = err && labelled->unseen && f->job->keep_going;
-    if (is_unseen || (!err && check->passes_over))
+    if (is_unseen || (!err && check->passes_over)) {
         pass_over(check, number);
-    return is_unseen ? 0 : err;
+        return 0;
+    }
+    return err ? err : check_window(check, record);
 }
 
 int elc_finetune_check_valid(struct finetuning *f, struct elc_examples *valid) {
@@ -59,5 +72,6 @@ int elc_finetune_check_valid(struct finetuning *f, struct elc_examples *valid) {
             err = elc_context(err, "%s: record %" PRIu64, elc_examples_name(valid),
                               elc_examples_number(valid, i));
     }
+    answer_sums_free(&check.answers);
     return err;
 }

@@ -31,7 +31,7 @@ struct finetuning {
     struct elc_finetune *finetune;
 
     struct elc_buffer passed_over; /* uint8_t of each record of the validation stream: 1 if it is */
-    bool has_impossible; /* QA: some question of the validation stream has no answer */
+    bool has_impossible;           /* QA: some question of the validation stream has no answer */
     struct elc_task_batches batches, valid_batches;
     struct elc_finetune_sums window;
 };
@@ -68,6 +68,8 @@ struct tag_window {
     const uint8_t *best;     /* 1: the token has the most context here; or NULL */
     bool is_last;            /* no other window follows */
 };
+/* A record's key 'best' of n tokens, for a window; NULL if it has none. */
+int tag_best(const uint8_t **best, const struct elc_record *record, size_t n) ELC_MUST_CHECK;
 /* The last window of a text adds the text. */
 int tag_sums_add(struct tag_sums *sums, const struct tag_window *window) ELC_MUST_CHECK;
 void tag_sums_free(struct tag_sums *sums);
@@ -76,9 +78,14 @@ void tag_sums_free(struct tag_sums *sums);
 struct answer_sums {
     struct elc_answers answers; /* of the text that the last window belongs to */
     uint64_t n_texts;
-    double exact, f1; /* sums over texts */
-    struct elc_buffer offsets, gold;
+    double exact, f1;          /* sums over texts */
+    bool is_last;              /* no other window follows the last one that was read */
+    struct elc_buffer offsets; /* uint32_t: of its tokens */
+    struct elc_buffer gold;    /* struct elc_text: its record's answers */
 };
+/* What the record of a window with n tokens says, which takes the text's context that far. */
+int answer_sums_read(struct answer_sums *sums, struct elc_answer_window *window,
+                     const struct elc_record *record, size_t n) ELC_MUST_CHECK;
 /* The window of a record with n tokens, evaluated last; the last of a text adds the text. */
 int answer_sums_add(struct answer_sums *sums, const struct finetuning *f,
                     const struct elc_record *record, size_t n) ELC_MUST_CHECK;

@@ -101,6 +101,15 @@ static uint32_t likeliest(const elc_float *logits, size_t n) {
     return best;
 }
 
+int tag_best(const uint8_t **best, const struct elc_record *record, size_t n) {
+    size_t len = n;
+    *best = NULL;
+    int got = elc_record_bin(record, "best", best, &len);
+    if (got >= 0 && len != n)
+        return elc_fail(ELC_EFORMAT, "key 'best' has %zu numbers for %zu tokens", len, n);
+    return got < 0 ? got : 0;
+}
+
 int tag_sums_add(struct tag_sums *sums, const struct tag_window *window) {
     int err = 0;
     for (size_t i = 0; !err && i < window->n; i++) {

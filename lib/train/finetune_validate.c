@@ -198,7 +198,6 @@ static int evaluate_words(struct validation *v, const struct elc_record *record,
     struct elc_task_batches *batches = &v->f->valid_batches;
     const struct elc_labelled *labelled = &batches->labelled;
     struct elc_finetune_sums sums;
-    size_t len = labelled->n;
     struct tag_window window = {
         .n = labelled->target.n_words,
         .gold = labelled->target.labels,
@@ -206,10 +205,9 @@ static int evaluate_words(struct validation *v, const struct elc_record *record,
         .words = (const uint32_t *)(const void *)labelled->numbers.data,
         .is_last = place->k == place->n,
     };
-    int got = elc_record_bin(record, "best", &window.best, &len);
-    if (got >= 0 && len != labelled->n)
-        return elc_fail(ELC_EFORMAT, "key 'best' has %zu numbers for %zu tokens", len, labelled->n);
-    int err = got < 0 ? got : elc_finetune_evaluate(&sums, v->f->finetune, &batches->parts[0]);
+    int err = tag_best(&window.best, record, labelled->n);
+    if (!err)
+        err = elc_finetune_evaluate(&sums, v->f->finetune, &batches->parts[0]);
     if (err)
         return err;
     elc_finetune_sums_add(&v->sums, &sums);

@@ -753,6 +753,27 @@ windows_apart() {
     [[ "$stderr" == *": wrong.els: record 1: window 2 stands where window 1 belongs" ]]
 }
 
+@test "what validation reads is looked at before the first step" {
+    questions
+    changed() {
+        electra-view --header q.els | sed -E "3s/$1/" | electra-view --from jsonl > wrong.els
+        refuses qa --valid wrong.els q.els
+    }
+    changed '"pair":"[^"]*",/'
+    [[ "$stderr" == *": wrong.els: record 2: there is no question with a context (electra-tokenize --squad, without --no-text)" ]]
+    changed '"offsets":[^"]*,"/"'
+    [[ "$stderr" == *": wrong.els: record 2: there is no question with a context"* ]]
+    changed '"best":\[[01],/"best":['
+    [[ "$stderr" == *": wrong.els: record 2: keys 'types' and 'best' do not have "*" numbers" ]]
+    changed '"pair_start":[0-9]+/"pair_start":9999999'
+    [[ "$stderr" == *": wrong.els: record 2: a window begins at byte 9999999, far behind the one before it" ]]
+    printf 'John B-PER\nsees O\nParis B-LOC\nin O\nNew B-LOC\nYork I-LOC\n\n' |
+        electra-tokenize -q --vocab vocab.txt --conll --max-length 9 --stride 2 |
+        electra-view --header | sed -E '2s/"best":\[[01],/"best":[/' | electra-view --from jsonl > wrong.els
+    refuses tag --valid wrong.els tags.els
+    [[ "$stderr" == *": wrong.els: record 1: key 'best' has "*" numbers for "*" tokens" ]]
+}
+
 @test "--keep-going passes over a text with all its windows" {
     train tag m --epochs 40 --lr 0.01 tags.els
     printf 'John B-PER\nsees O\nParis B-LOC\nin O\nNew B-LOC\nYork I-LOC\nit O\nis O\nnot O\nin %s\n\n' X > long.conll
