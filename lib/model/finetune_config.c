@@ -95,27 +95,31 @@ static int store_object(struct elc_finetune_config *config, struct elc_config *n
     return err;
 }
 
+static int check_shape(const struct elc_config *network) {
+    struct elc_config shape = *network;
+    shape.vocab_size = 1; /* it is not known yet; any size lets the rest be checked */
+    int err = elc_config_check(&shape);
+    return err == ELC_EINVAL ? ELC_EFORMAT : err; /* nobody's argument: what the file holds */
+}
+
 static int read_file(struct elc_finetune_config *config, struct elc_config *network,
                      const char *path) {
     json_t *object;
     elc_config_default(network);
     int err = elc_settings_read(&object, path);
-    if (!err && (err = store_object(config, network, object)))
-        err = elc_context(err, "%s", path);
+    if (err)
+        return err;
+    err = store_object(config, network, object);
+    if (!err)
+        err = check_shape(network);
     json_decref(object);
-    return err;
+    return err ? elc_context(err, "%s", path) : 0;
 }
 
 int elc_finetune_config_read(struct elc_finetune_config *config, struct elc_config *network,
                              const char *name) {
-    if (!elc_pretrain_config_is_preset(name)) {
-        int err = read_file(config, network, name);
-        if (err)
-            return err;
-        struct elc_config shape = *network;
-        shape.vocab_size = 1; /* it is not known yet; any size lets the rest be checked */
-        return elc_config_check(&shape);
-    }
+    if (!elc_pretrain_config_is_preset(name))
+        return read_file(config, network, name);
     struct elc_pretrain_config preset;
     int err = elc_pretrain_config_read(&preset, name);
     if (err)
@@ -148,6 +152,8 @@ int elc_finetune_config_set(struct elc_finetune_config *config, struct elc_confi
         if (!err)
             err = store(config, network, key, value);
         json_decref(value);
+        if (err)
+            err = elc_context(err, "--set %s", overrides[i]);
     }
     return err;
 }

@@ -178,7 +178,7 @@ static int override(struct draft *draft, const char *text) {
     if (!err)
         err = store(draft, key, value, ELC_EINVAL);
     json_decref(value);
-    return err;
+    return err ? elc_context(err, "--set %s", text) : 0;
 }
 
 /* ---- the generator ---- */
@@ -246,20 +246,31 @@ static int finish(struct elc_pretrain_config *config, struct draft *draft,
     return check(config);
 }
 
-int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
-                              const char *const *overrides, size_t n_overrides) {
+/* A file may be wrong by itself, whatever is laid over it. */
+static int build_from_file(struct elc_pretrain_config *config, const char *path,
+                           const char *const *overrides, size_t n_overrides) {
     struct draft draft;
     small(&draft);
-    int err = 1;
+    int err = read_file(&draft, path);
+    if (err)
+        return err;
+    struct draft file = draft;
+    err = finish(config, &draft, overrides, n_overrides);
+    if (err == ELC_EINVAL && finish(config, &file, NULL, 0) == ELC_EINVAL)
+        return elc_context(ELC_EFORMAT, "%s", path);
+    return err;
+}
+
+int elc_pretrain_config_build(struct elc_pretrain_config *config, const char *name,
+                              const char *const *overrides, size_t n_overrides) {
     for (size_t i = 0; i < N_PRESETS; i++) {
         if (strcmp(name, presets[i].name) == 0) {
+            struct draft draft;
             presets[i].fill(&draft);
-            err = 0;
+            return finish(config, &draft, overrides, n_overrides);
         }
     }
-    if (err == 1)
-        err = read_file(&draft, name);
-    return err ? err : finish(config, &draft, overrides, n_overrides);
+    return build_from_file(config, name, overrides, n_overrides);
 }
 
 int elc_pretrain_config_adopt(struct elc_pretrain_config *config,

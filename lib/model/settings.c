@@ -1,9 +1,11 @@
 #include "settings.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "electra/config.h"
 #include "electra/file.h"
@@ -175,9 +177,14 @@ json_t *elc_json_object(const char *text, size_t len, const char *name) {
 int elc_settings_read(json_t **object, const char *path) {
     struct elc_map map;
     *object = NULL;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return elc_fail(ELC_EIO,
+                        "%s: no such file, and no configuration of that name (nano, small, base, "
+                        "large)",
+                        path);
     int err = elc_map_open(&map, path);
     if (err)
-        return elc_context(err, "configuration is none of nano, small, base, large");
+        return err;
     if (map.len > FILE_BYTES_LIMIT)
         err = elc_fail(ELC_ELIMIT, "%s: longer than %d bytes", path, FILE_BYTES_LIMIT);
     else if (!(*object = elc_json_object((const char *)map.data, map.len, path)))

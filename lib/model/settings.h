@@ -46,8 +46,8 @@ int elc_setting_parse(char key[ELC_SETTING_KEY_BYTES], json_t **value,
  * begins with `name` otherwise. */
 json_t *elc_json_object(const char *text, size_t len, const char *name);
 
-/* A file of settings: one flat object, whose members the caller stores; drop it. ELC_ELIMIT where
- * it is too long to be one. */
+/* A file of settings, which is no name of those known: one flat object, whose members the caller
+ * stores; drop it. ELC_ELIMIT where it is too long to be one. */
 int elc_settings_read(json_t **object, const char *path) ELC_MUST_CHECK;
 
 /* As elc_config_parse, of an object that has been read: ELC_EFORMAT or ELC_EINVAL. */

@@ -332,10 +332,12 @@ setting() {
     status_is 1 electra-train classify --config other.json --vocab vocab.txt -o m three.els
     [[ "$stderr" == "electra-train: other.json: 'learning_rate' is not a number above 0 and below 10" ]]
     sed 's/"num_attention_heads": 2/"num_attention_heads": 3/' tiny.json > other.json
-    status_is 2 electra-train classify --config other.json --vocab vocab.txt -o m three.els
-    [[ "$stderr" == *"num_attention_heads"* ]]
-    status_is 1 electra-train classify --config none.json --vocab vocab.txt -o m three.els
-    [[ "$stderr" == *"configuration is none of nano, small, base, large"* ]]
+    status_is 1 electra-train classify --config other.json --vocab vocab.txt -o m three.els
+    [[ "$stderr" == "electra-train: other.json: 'hidden_size' 16 is no multiple of 'num_attention_heads' 3" ]]
+    status_is 1 electra-train classify --config smal --vocab vocab.txt -o m three.els
+    [[ "$stderr" == "electra-train: smal: no such file, and no configuration of that name (nano, small, base, large)" ]]
+    status_is 2 electra-train classify --config tiny.json --vocab vocab.txt --set nonsense=3 -o m three.els
+    [[ "$stderr" == "electra-train: --set nonsense=3: unknown key 'nonsense'"* ]]
     [ ! -e m ]
 }
 

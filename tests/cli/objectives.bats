@@ -333,6 +333,14 @@ EOT
     echo '{"hidden_size": 16, "heads": 2}' > bad.json
     fails 1 "bad.json: unknown key 'heads'" electra-train pretrain --config bad.json \
         --vocab vocab.txt -o x a.els
+    echo '{"hidden_size": 130}' > bad.json
+    for set in mask_prob=0.2 num_attention_heads=3; do
+        fails 1 "bad.json: 'hidden_size' 130 is no multiple of 'num_attention_heads' 4" \
+            electra-train pretrain --config bad.json --set $set --vocab vocab.txt -o x a.els
+    done
+    # Here it is the option that is wrong.
+    fails 2 "--set mask_prob=2: 'mask_prob' is not" electra-train pretrain --config tiny.json \
+        --set mask_prob=2 --vocab vocab.txt -o x a.els
     fails 2 '--hours' train x --hours 0 a.els
     fails 2 '--hours' train x --hours -1 a.els
     fails 2 '--patience' train x --patience 0 --valid v.els --metric loss a.els

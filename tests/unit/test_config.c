@@ -192,7 +192,7 @@ static void bad_overrides_are_refused_by_name(void **state) {
     static const struct {
         const char *override, *says;
     } cases[] = {
-        {"hidden_sizes=64", "unknown key 'hidden_sizes'"},
+        {"hidden_sizes=64", "--set hidden_sizes=64: unknown key 'hidden_sizes'"},
         {"hidden_size", "not KEY=VALUE"},
         {"=3", "not KEY=VALUE"},
         {"hidden_size=", "'hidden_size'"},
@@ -252,7 +252,11 @@ static void bad_files_are_refused(void **state) {
     assert_int_equal(read_text(&config, "hidden_size: 3"), ELC_EFORMAT);
     assert_int_equal(read_text(&config, ""), ELC_EFORMAT);
     assert_int_equal(elc_pretrain_config_read(&config, "tiny"), ELC_EIO);
-    assert_non_null(strstr(elc_error(), "none of nano, small, base, large"));
+    assert_string_equal(elc_error(), "tiny: no such file, and no configuration of that name (nano, "
+                                     "small, base, large)");
+    assert_int_equal(read_text(&config, "{\"num_attention_heads\": 3}"), ELC_EFORMAT);
+    assert_non_null(strstr(elc_error(), "/tmp/test_config."));
+    assert_non_null(strstr(elc_error(), ": 'hidden_size' 256 is no multiple"));
 }
 
 int main(void) {
