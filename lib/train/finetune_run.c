@@ -78,33 +78,46 @@ static int choose_head(struct finetuning *f) {
 
 /* ---- weights ---- */
 
-/* Copies the tensors that the model has; the others keep what was drawn for them. */
+/* Of a classifier for other labels BERT's pooler is kept, as transformers does. */
+static bool keeps_pooler(const struct finetuning *f) {
+    return !f->has_head && f->config.architecture == ELC_BERT_CLASSIFIER;
+}
+
+/* Copies the tensors that the model has, of the layer that labels come out of only those for the
+ * same labels; the others keep what was drawn for them. */
 static void take_weights(struct finetuning *f, const struct elc_network *network) {
+    static const char output[] = "classifier.";
     for (size_t i = 0; i < f->table.n_tensors; i++) {
         const struct elc_tensor *tensor = &f->table.tensors[i];
         const struct elc_tensor *there = elc_table_find(&network->table, tensor->name);
-        if (there)
+        if (there && (f->has_head || strncmp(tensor->name, output, sizeof output - 1) != 0))
             memcpy(f->values + tensor->offset, network->tensors[there - network->table.tensors],
                    tensor->count * sizeof *f->values);
     }
 }
 
+/* That a pre-trained network needs a new head surprises nobody. */
+static void note_new_head(const struct finetuning *f) {
+    const enum elc_architecture before = f->job->network.architecture;
+    elc_run_note(f->run, before >= ELC_SEQUENCE_CLASSIFIER,
+                 "%s: %s: a new one is drawn at random%s", f->job->init,
+                 before == f->config.architecture ? "its head is for other labels"
+                                                  : "it has no such head",
+                 keeps_pooler(f) ? ", but for the pooler" : "");
+}
+
 static int load_model(struct finetuning *f) {
     struct elc_network network;
-    int err = elc_network_load(&network, f->job->init,
-                               f->has_head ? f->config.architecture : ELC_ENCODER);
+    const bool whole = f->has_head || keeps_pooler(f);
+    int err =
+        elc_network_load(&network, f->job->init, whole ? f->config.architecture : ELC_ENCODER);
     if (err)
         return err;
     take_weights(f, &network);
     memcpy(f->init_hash, network.hash, sizeof f->init_hash);
     elc_network_free(&network);
-    /* That a pre-trained network needs a new head surprises nobody. */
-    const bool loses_head = f->job->network.architecture >= ELC_SEQUENCE_CLASSIFIER;
     if (!f->has_head)
-        elc_run_note(f->run, loses_head, "%s: %s: a new one is drawn at random", f->job->init,
-                     f->job->network.architecture == f->config.architecture
-                         ? "its head is for other labels"
-                         : "it has no such head");
+        note_new_head(f);
     return 0;
 }
 

@@ -147,6 +147,17 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     electra-model info more | grep -q '^architecture	BertElectraForSequenceClassification$'
 }
 
+@test "a BERT classifier for other labels keeps its pooler" {
+    electra-model convert -o new "$GOLDEN/bert-classifier/bert.safetensors"
+    sed 's/good/fine/' "$GOLDEN/bert-classifier/scores.tsv" |
+        electra-tokenize -m new --tsv --text 1 --label 2 -o gold.els
+    electra-train classify --init new -o more --steps 1 --batch 4 --lr 1e-12 gold.els >metrics 2>stderr
+    [ "$(cat stderr)" = "electra-train: new: its head is for other labels: a new one is drawn at random, but for the pooler" ]
+    tensor() { electra-model info --tensors --stats "$1" | grep "^tensor	$2"; }
+    diff <(tensor new pooler) <(tensor more pooler)
+    run ! diff <(tensor new classifier.weight) <(tensor more classifier.weight)
+}
+
 @test "classes without a counterpart are refused, but for their encoder" {
     sed 's/BertModel/BertForMultipleChoice/' "$GOLDEN/bert-encoder/config.json" >config.json
     status_is 1 electra-model convert --config config.json -o new \
