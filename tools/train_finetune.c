@@ -49,8 +49,7 @@ static int run(struct train *train, const struct finetune_options *options,
                struct elc_finetune_job *job) {
     int err = elc_finetune_job_open(job, options->init, options->config, options->vocab);
     if (!err)
-        err = elc_finetune_config_set(&job->config, &job->network, options->set.items,
-                                      options->set.n);
+        err = elc_finetune_job_set(job, options->set.items, options->set.n);
     if (!err)
         err = train_open_streams(train, job->vocab, options->init ? options->init : options->vocab,
                                  &job->network);

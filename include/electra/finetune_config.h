@@ -28,7 +28,8 @@ struct elc_finetune_config {
     /* The gradient of a step is that of the sum of its items' losses, so that max_grad_norm cuts
      * nearly every one; else of their mean. (Reported are means in any case.) */
     bool sum_loss;            /* true */
-    double answerable_weight; /* 0.5: of google's head for questions, in its loss */
+    double answerable_weight; /* 0.5: in the loss of google's head for questions,
+                                 ELC_GOOGLE_ANSWERER, and a key of that alone: `joint` below */
 };
 /* The defaults for a network, trained before or not. */
 void elc_finetune_config_default(struct elc_finetune_config *config,
@@ -36,17 +37,18 @@ void elc_finetune_config_default(struct elc_finetune_config *config,
 /* Shape and training of a network that was not trained before. `name` is nano, small, base or
  * large, of which it is the shape; or the path of a flat JSON file with any of the members above
  * and of the network's keys (elc_pretrain_config_read, and classifier_dropout). What a file leaves
- * out is as in small. Unknown keys, those of pre-training alone among them, are refused by name.
- */
+ * out is as in small. Unknown keys, those of pre-training alone among them, are refused by name:
+ * ELC_EFORMAT. */
 int elc_finetune_config_read(struct elc_finetune_config *config, struct elc_config *network,
-                             const char *name) ELC_MUST_CHECK;
+                             const char *name, bool joint) ELC_MUST_CHECK;
 /* Applies "key=value" overrides of the members above and of the network's dropout
  * (hidden_dropout_prob, attention_probs_dropout_prob, classifier_dropout). ELC_EINVAL names an
  * unknown key, and a value that will not do. */
 int elc_finetune_config_set(struct elc_finetune_config *config, struct elc_config *network,
-                            const char *const *overrides, size_t n_overrides) ELC_MUST_CHECK;
+                            const char *const *overrides, size_t n_overrides,
+                            bool joint) ELC_MUST_CHECK;
 /* All members as one flat JSON object, appended to `json`. */
-int elc_finetune_config_format(const struct elc_finetune_config *config,
+int elc_finetune_config_format(const struct elc_finetune_config *config, bool joint,
                                struct elc_buffer *json) ELC_MUST_CHECK;
 
 #ifdef __cplusplus

@@ -2,7 +2,7 @@
  *
  *     struct elc_finetune_job job = {.task = ELC_TASK_CLASSIFY};
  *     elc_finetune_job_open(&job, "model", NULL, NULL);        config, vocabulary, defaults
- *     elc_finetune_config_set(&job.config, &job.network, …);
+ *     elc_finetune_job_set(&job, …);                           "key=value" overrides
  *     …open options.train and options.valid; options.recipe = elc_finetune_recipe(&job.config);
  *     elc_finetune_run(&options, &job, &work);
  *     elc_finetune_job_free(&job);
@@ -38,6 +38,11 @@ struct elc_finetune_job {
  * elc_finetune_config_read knows by `config`, and the vocabulary of a file. */
 int elc_finetune_job_open(struct elc_finetune_job *job, const char *init, const char *config,
                           const char *vocab) ELC_MUST_CHECK;
+/* As elc_finetune_config_set, after it was opened. */
+int elc_finetune_job_set(struct elc_finetune_job *job, const char *const *overrides,
+                         size_t n_overrides) ELC_MUST_CHECK;
+/* Has it google-research/electra's head for questions? */
+bool elc_finetune_job_is_joint(const struct elc_finetune_job *job);
 void elc_finetune_job_free(struct elc_finetune_job *job);
 
 /* What of a configuration is common to all kinds of training. */

@@ -26,9 +26,18 @@ static const struct elc_setting own_settings[] = {
     OWN(adam_bias_correction, ELC_SETTING_BOOL, 0, 0, false),
     OWN(max_grad_norm, ELC_SETTING_REAL, 0, 1e12, true),
     OWN(sum_loss, ELC_SETTING_BOOL, 0, 0, false),
-    OWN(answerable_weight, ELC_SETTING_REAL, 0, 1000, false),
+    OWN(answerable_weight, ELC_SETTING_REAL, 0, 1000, false), /* the last: only of `joint` */
 };
 enum { N_OWN = sizeof own_settings / sizeof *own_settings };
+
+static const struct elc_setting *find_own(const char *key, bool joint) {
+    return elc_setting_find(own_settings, joint ? N_OWN : N_OWN - 1, key);
+}
+
+static int fail_unknown(const char *key, enum elc_err error) {
+    return find_own(key, true) ? elc_fail(error, "'%s' is for google's head for questions", key)
+                               : elc_fail(error, "unknown key '%s' for fine-tuning", key);
+}
 
 static const struct elc_setting network_settings[] = {
     NETWORK(hidden_dropout_prob, 0, 0.999),
@@ -76,19 +85,19 @@ static int store_network(struct elc_config *network, const char *key, const json
 
 /* Defaults depend on the shape: that comes first. */
 static int store_object(struct elc_finetune_config *config, struct elc_config *network,
-                        json_t *object) {
+                        json_t *object, bool joint) {
     const char *key;
     json_t *value;
     int err = 0;
     json_object_foreach(object, key, value) {
-        const struct elc_setting *own = elc_setting_find(own_settings, N_OWN, key);
+        const struct elc_setting *own = find_own(key, joint);
         int known = own ? 1 : store_network(network, key, value);
         if (known <= 0)
-            return known ? known : elc_fail(ELC_EFORMAT, "unknown key '%s' for fine-tuning", key);
+            return known ? known : fail_unknown(key, ELC_EFORMAT);
     }
     elc_finetune_config_default(config, network, false);
     json_object_foreach(object, key, value) {
-        const struct elc_setting *own = elc_setting_find(own_settings, N_OWN, key);
+        const struct elc_setting *own = find_own(key, joint);
         if (own && !err)
             err = elc_setting_store(own, config, value, ELC_EFORMAT);
     }
@@ -103,13 +112,13 @@ static int check_shape(const struct elc_config *network) {
 }
 
 static int read_file(struct elc_finetune_config *config, struct elc_config *network,
-                     const char *path) {
+                     const char *path, bool joint) {
     json_t *object;
     elc_config_default(network);
     int err = elc_settings_read(&object, path);
     if (err)
         return err;
-    err = store_object(config, network, object);
+    err = store_object(config, network, object, joint);
     if (!err)
         err = check_shape(network);
     json_decref(object);
@@ -117,9 +126,9 @@ static int read_file(struct elc_finetune_config *config, struct elc_config *netw
 }
 
 int elc_finetune_config_read(struct elc_finetune_config *config, struct elc_config *network,
-                             const char *name) {
+                             const char *name, bool joint) {
     if (!elc_pretrain_config_is_preset(name))
-        return read_file(config, network, name);
+        return read_file(config, network, name, joint);
     struct elc_pretrain_config preset;
     int err = elc_pretrain_config_read(&preset, name);
     if (err)
@@ -132,25 +141,25 @@ int elc_finetune_config_read(struct elc_finetune_config *config, struct elc_conf
 /* ---- overrides ---- */
 
 static int store(struct elc_finetune_config *config, struct elc_config *network, const char *key,
-                 const json_t *value) {
-    const struct elc_setting *setting = elc_setting_find(own_settings, N_OWN, key);
+                 const json_t *value, bool joint) {
+    const struct elc_setting *setting = find_own(key, joint);
     if (setting)
         return elc_setting_store(setting, config, value, ELC_EINVAL);
     setting = elc_setting_find(network_settings, N_NETWORK, key);
     if (setting)
         return elc_setting_store(setting, network, value, ELC_EINVAL);
-    return elc_fail(ELC_EINVAL, "unknown key '%s'", key);
+    return fail_unknown(key, ELC_EINVAL);
 }
 
 int elc_finetune_config_set(struct elc_finetune_config *config, struct elc_config *network,
-                            const char *const *overrides, size_t n_overrides) {
+                            const char *const *overrides, size_t n_overrides, bool joint) {
     int err = 0;
     for (size_t i = 0; !err && i < n_overrides; i++) {
         char key[ELC_SETTING_KEY_BYTES];
         json_t *value = NULL;
         err = elc_setting_parse(key, &value, overrides[i]);
         if (!err)
-            err = store(config, network, key, value);
+            err = store(config, network, key, value, joint);
         json_decref(value);
         if (err)
             err = elc_context(err, "--set %s", overrides[i]);
@@ -158,10 +167,11 @@ int elc_finetune_config_set(struct elc_finetune_config *config, struct elc_confi
     return err;
 }
 
-int elc_finetune_config_format(const struct elc_finetune_config *config, struct elc_buffer *json) {
+int elc_finetune_config_format(const struct elc_finetune_config *config, bool joint,
+                               struct elc_buffer *json) {
     json_t *object = json_object();
     int err = object ? 0 : elc_fail_memory(0);
-    for (size_t i = 0; !err && i < N_OWN; i++)
+    for (size_t i = 0; !err && i < (joint ? N_OWN : N_OWN - 1); i++)
         if (json_object_set_new(object, own_settings[i].key,
                                 elc_setting_json(&own_settings[i], config)) != 0)
             err = elc_fail_memory(0);

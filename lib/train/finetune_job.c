@@ -6,6 +6,10 @@
 #include "electra/file.h"
 #include "electra/finetune_run.h"
 
+bool elc_finetune_job_is_joint(const struct elc_finetune_job *job) {
+    return job->task == ELC_TASK_QA && job->google;
+}
+
 /* Shape, names of classes and vocabulary of a model. */
 static int open_model(struct elc_finetune_job *job, const char *init) {
     int err = elc_directory_resolve(&job->init, init, ELC_ENCODER);
@@ -36,7 +40,8 @@ static int open_model(struct elc_finetune_job *job, const char *init) {
 
 /* Shape and training of a configuration, and the vocabulary. */
 static int open_shape(struct elc_finetune_job *job, const char *config, const char *vocab) {
-    int err = elc_finetune_config_read(&job->config, &job->network, config);
+    int err = elc_finetune_config_read(&job->config, &job->network, config,
+                                       elc_finetune_job_is_joint(job));
     if (!err)
         err = elc_vocab_read(&job->vocab, vocab);
     if (err)
@@ -56,6 +61,12 @@ int elc_finetune_job_open(struct elc_finetune_job *job, const char *init, const 
     if (job->google && job->task == ELC_TASK_TAG && (init || job->network.classifier_dropout < 0))
         job->network.classifier_dropout = 0; /* transformers' class, without its dropout */
     return 0;
+}
+
+int elc_finetune_job_set(struct elc_finetune_job *job, const char *const *overrides,
+                         size_t n_overrides) {
+    return elc_finetune_config_set(&job->config, &job->network, overrides, n_overrides,
+                                   elc_finetune_job_is_joint(job));
 }
 
 void elc_finetune_job_free(struct elc_finetune_job *job) {

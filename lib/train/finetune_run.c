@@ -19,7 +19,7 @@ static enum elc_architecture architecture_of(const struct elc_finetune_job *job)
     case ELC_TASK_TAG:
         return ELC_TOKEN_CLASSIFIER;
     case ELC_TASK_QA:
-        return job->google ? ELC_GOOGLE_ANSWERER : ELC_QUESTION_ANSWERER;
+        return elc_finetune_job_is_joint(job) ? ELC_GOOGLE_ANSWERER : ELC_QUESTION_ANSWERER;
     default:
         if (job->google)
             return ELC_GOOGLE_CLASSIFIER;
@@ -193,7 +193,7 @@ static int add_settings(const void *self, json_t *settings) {
     static const char *const tasks[] = {"classify", "multi-label", "regress", "tag", "qa"};
     const struct finetuning *f = self;
     struct elc_buffer text = {0};
-    int err = elc_finetune_config_format(&f->job->config, &text);
+    int err = elc_finetune_config_format(&f->job->config, elc_finetune_job_is_joint(f->job), &text);
     json_t *config = err ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
     json_t *own = json_pack("{s:s, s:s, s:b, s:s, s:f, s:f, s:f}", "task", tasks[f->job->task],
                             "architecture", elc_architecture_name(f->config.architecture),

@@ -289,7 +289,7 @@ setting() {
     sed 's/}/, "learning_rate": 0.002, "layerwise_lr_decay": 0.5, "weight_decay_rate": 0.125,\
         "warmup_proportion": 0.25, "train_batch_size": 12, "lr_decay_power": 2, "adam_beta1": 0.5,\
         "adam_beta2": 0.75, "adam_epsilon": 0.001, "adam_bias_correction": true,\
-        "max_grad_norm": 2, "sum_loss": false, "answerable_weight": 0.25,\
+        "max_grad_norm": 2, "sum_loss": false,\
         "hidden_dropout_prob": 0.25, "attention_probs_dropout_prob": 0.5,\
         "classifier_dropout": 0.75}/' tiny.json > full.json
     electra-train classify --config full.json --vocab vocab.txt --epochs 1 -o m three.els > m.out
@@ -297,12 +297,13 @@ setting() {
     # the same by --set
     mapfile -t settings < <(tr -d '{}\n ' < full.json | tr ',' '\n' | grep -vE 'size|num_|max_pos' |
         tr -d '"' | sed 's/:/=/')
-    [ "${#settings[@]}" -eq 15 ]
+    [ "${#settings[@]}" -eq 14 ]
     electra-train classify --config tiny.json --vocab vocab.txt --epochs 1 "${settings[@]/#/--set=}" \
         --set train_batch_size=12 -o s three.els > s.out
     diff -r m/latest/ s/latest/
     [ "$(setting layerwise_lr_decay m)" = 0.5 ]
     [ "$(setting classifier_dropout m)" = 0.75 ]
+    [ -z "$(setting answerable_weight m)" ]
     electra-train classify --config full.json --vocab vocab.txt --epochs 1 --set sum_loss=true \
         --set adam_beta1=0.25 --batch 18 --lr 0.004 --warmup 1 -o o three.els > o.out
     tail -n 1 o.out | grep -q '"step":2,'
@@ -338,6 +339,16 @@ setting() {
     [[ "$stderr" == "electra-train: smal: no such file, and no configuration of that name (nano, small, base, large)" ]]
     status_is 2 electra-train classify --config tiny.json --vocab vocab.txt --set nonsense=3 -o m three.els
     [[ "$stderr" == "electra-train: --set nonsense=3: unknown key 'nonsense'"* ]]
+    # of one head alone
+    echo '{"answerable_weight": 1}' > other.json
+    for command in classify 'qa --head hf'; do
+        # shellcheck disable=SC2086
+        status_is 1 electra-train $command --config other.json --vocab vocab.txt -o m three.els
+        [[ "$stderr" == "electra-train: other.json: 'answerable_weight' is for google's head for questions" ]]
+        # shellcheck disable=SC2086
+        status_is 2 electra-train $command --vocab vocab.txt --set answerable_weight=1 -o m three.els
+        [[ "$stderr" == *": --set answerable_weight=1: 'answerable_weight' is for google's head for questions"* ]]
+    done
     [ ! -e m ]
 }
 

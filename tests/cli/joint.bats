@@ -118,6 +118,17 @@ train() {
     equal_runs a b
 }
 
+@test "how much answerability counts is a setting" {
+    train qa m --steps 1 colors.els
+    train qa n --steps 1 --set answerable_weight=0.25 colors.els
+    sed 's/}/, "answerable_weight": 0.25}/' tiny.json > tiny.part.json
+    mv tiny.part.json tiny.json
+    train qa o --steps 1 colors.els
+    diff <(steady n.out) <(steady o.out)
+    run ! diff <(steady m.out) <(steady n.out)
+    grep -q '"answerable_weight": 0.25' n/latest/state/state.json
+}
+
 @test "a head is kept, or another one is drawn, which is said" {
     status_is 0 electra-train qa --head google --init model -o same --steps 1 \
         --set hidden_dropout_prob=0 --set attention_probs_dropout_prob=0 colors.els
