@@ -82,6 +82,16 @@ void elc_attention_backward(elc_float *d_query, elc_float *d_key, elc_float *d_v
                             const elc_float *d_context, const elc_float *context,
                             const elc_float *log_sum, const struct elc_attention *a);
 
+/* ---- the softmax (softmax.c) ---- */
+
+/* p [n] = exp(x) / Σ exp(x), n ≥ 1; p and x may be the same. All NaN where an x is NaN, or infinite
+ * and above all others. */
+void elc_softmax(elc_float *p, const elc_float *x, size_t n);
+/* The same of finite x, in double precision. */
+void elc_softmax_double(double *p, const elc_float *x, size_t n);
+/* log Σ exp(x) in double precision. */
+double elc_log_sum_exp(const elc_float *x, size_t n);
+
 /* ---- losses ---- */
 
 struct elc_cross_entropy {

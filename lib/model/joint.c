@@ -155,12 +155,6 @@ struct call {
     bool targets;
 };
 
-static void softmax(elc_float *p, const elc_float *logits, size_t n) {
-    const elc_float sum = elc_exp_sum(p, logits, n, 1, elc_max(logits, n));
-    for (size_t i = 0; i < n; i++)
-        p[i] /= sum;
-}
-
 /* The logit of: the question of this text has no answer. */
 static void forward_impossible(struct elc_joint_memory *memory, const struct elc_task_head *head,
                                size_t text, size_t h) {
@@ -224,7 +218,7 @@ static int forward_text(void *context, size_t text, int worker) {
         memcpy(hidden + i * h, call->pass->a->hidden + memory->places[first + i] * h,
                h * sizeof *hidden);
     elc_linear(start, 1, hidden, h, head->output.weight, h, head->output.bias, n, 1, h);
-    softmax(memory->p_start + first, start, n);
+    elc_softmax(memory->p_start + first, start, n);
     elc_linear(memory->token_inner + first * WIDTH, WIDTH, hidden, h, head->end_dense.weight + h,
                2 * h, NULL, n, WIDTH, h);
     forward_impossible(memory, head, text, h);
@@ -247,20 +241,12 @@ int elc_joint_forward(struct elc_joint_memory *memory, struct elc_pass *pass,
 
 /* ---- beams ---- */
 
-static double log_sum(const elc_float *logits, size_t n) {
-    const double max = (double)elc_max(logits, n);
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += exp((double)logits[i] - max);
-    return max + log(sum);
-}
-
 /* The likeliest of n places, as tokens of their text, with the logarithms of their probabilities.
  */
 static size_t best_places(uint32_t *tokens, double *log_p, const elc_float *logits, size_t n,
                           const uint32_t *places) {
     const size_t n_best = elc_answer_best(tokens, logits, 1, n);
-    const double sum = log_sum(logits, n);
+    const double sum = elc_log_sum_exp(logits, n);
     for (size_t i = 0; i < n_best; i++) {
         log_p[i] = (double)logits[tokens[i]] - sum;
         tokens[i] = places[tokens[i]] - places[0];

@@ -96,15 +96,6 @@ static void choose(struct elc_candidate *best, size_t k, const elc_float *p, siz
     }
 }
 
-/* p[v] = softmax(logits[v]); NaNs where that is not finite. */
-static void softmax(elc_float *p, const elc_float *logits, size_t v) {
-    const elc_float max = elc_max(logits, v);
-    const elc_float sum = elc_exp_sum(p, logits, v, 1, max);
-    const bool finite = isfinite(max) && isfinite(sum);
-    for (size_t i = 0; i < v; i++)
-        p[i] = finite ? p[i] / sum : (elc_float)NAN;
-}
-
 /* What is asked for, after each other in pass->numbers. */
 struct answers {
     float *p_original;                /* [n] */
@@ -127,7 +118,7 @@ static size_t lay_out(struct answers *answers, const struct elc_score_pass *pass
 static void answer(const struct answers *answers, const struct elc_scorer *scorer,
                    const struct asked *asked, size_t i, const elc_float *logits) {
     const size_t v = scorer->weights.config.vocab_size, k = answers->k;
-    softmax(answers->p, logits, v);
+    elc_softmax(answers->p, logits, v); /* NaNs where logits are not finite */
     choose(answers->candidates + i * k, k, answers->p, n_tokens(scorer));
     if (asked->original < v)
         answers->p_original[i] = (float)answers->p[asked->original];

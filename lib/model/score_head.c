@@ -96,16 +96,10 @@ int elc_score_forward_rows(struct elc_score_pass *pass) {
 }
 
 int elc_score_softmax(double *p, const elc_float *logits, size_t n) {
-    double max = -INFINITY, sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         if (!isfinite(logits[i]))
             return elc_fail(ELC_ENUMERIC, "the model's output is not finite");
-        max = fmax(max, (double)logits[i]);
-    }
-    for (size_t i = 0; i < n; i++)
-        sum += p[i] = exp((double)logits[i] - max);
-    for (size_t i = 0; i < n; i++)
-        p[i] /= sum;
+    elc_softmax_double(p, logits, n);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "electra/correlation.h"
 #include "electra/counts.h"
 #include "electra/items.h"
+#include "electra/nn.h"
 #include "finetune_inside.h"
 
 enum { VALID_TEXTS = 64 }; /* read at a time */
@@ -50,6 +51,7 @@ struct validation {
     struct elc_buffer gold, predicted; /* double: REGRESS */
     struct elc_buffer places;          /* struct place of each text that waits to be evaluated */
     double *scores;                    /* [n] of a text: probabilities of classes, or numbers */
+    double *window;                    /* [n] of a window: probabilities of classes */
 };
 
 /* A text among windows: it is number k of n. */
@@ -98,17 +100,14 @@ static int add_numbers(struct validation *v, const float *gold) {
 static void add_window(struct validation *v, const elc_float *logits, const struct place *place) {
     const size_t n = v->f->config.num_labels;
     const enum elc_finetune_task task = v->f->job->task;
-    double max = (double)logits[0], sum = 0;
+    if (task == ELC_TASK_CLASSIFY)
+        elc_softmax_double(v->window, logits, n);
     for (size_t i = 0; i < n; i++) {
-        max = fmax(max, (double)logits[i]);
-        v->scores[i] = place->k == 1 ? 0 : v->scores[i];
+        const double number = task == ELC_TASK_CLASSIFY ? v->window[i]
+                              : task == ELC_TASK_SET    ? 1 / (1 + exp(-(double)logits[i]))
+                                                        : (double)logits[i];
+        v->scores[i] = (place->k == 1 ? 0 : v->scores[i]) + number;
     }
-    for (size_t i = 0; i < n; i++)
-        sum += exp((double)logits[i] - max);
-    for (size_t i = 0; i < n; i++)
-        v->scores[i] += task == ELC_TASK_CLASSIFY ? exp((double)logits[i] - max) / sum
-                        : task == ELC_TASK_SET    ? 1 / (1 + exp(-(double)logits[i]))
-                                                  : (double)logits[i];
 }
 
 /* Text i of a batch, which has one item. */
@@ -343,7 +342,8 @@ int elc_finetune_validate(void *self, json_t *line) {
     const size_t n = v.f->config.num_labels;
     v.counts = calloc(n, sizeof *v.counts);
     v.scores = calloc(n, sizeof *v.scores);
-    int err = v.counts && v.scores ? 0 : elc_fail_memory(n * sizeof *v.counts);
+    v.window = calloc(n, sizeof *v.window);
+    int err = v.counts && v.scores && v.window ? 0 : elc_fail_memory(n * sizeof *v.counts);
     if (!err && v.f->job->task == ELC_TASK_TAG)
         err = tag_sums_begin(&v.tags, &v.f->config, v.counts);
     if (!err)
@@ -352,6 +352,7 @@ int elc_finetune_validate(void *self, json_t *line) {
         err = report(&v, line);
     free(v.counts);
     free(v.scores);
+    free(v.window);
     elc_buffer_free(&v.gold);
     elc_buffer_free(&v.predicted);
     elc_buffer_free(&v.places);

@@ -246,6 +246,31 @@ static bool likely(size_t seen, size_t n, double p) {
     return fabs((double)seen - (double)n * p) <= 5 * deviation + 1;
 }
 
+static void softmax_of_any_size(void **state) {
+    (void)state;
+    enum { N = 100 };
+    elc_float x[N], p[N];
+    double wide[N];
+    for (size_t n = 1; n <= N; n++) {
+        fill(x, n, n);
+        for (size_t i = 0; i < n; i++)
+            x[i] += 800; /* no double holds its exponential */
+        elc_softmax_double(wide, x, n);
+        elc_softmax(p, x, n);
+        const double all = elc_log_sum_exp(x, n);
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            sum += wide[i];
+            assert_true(fabs((double)p[i] - wide[i]) < 1e-6);
+            assert_true(fabs(log(wide[i]) - ((double)x[i] - all)) < 1e-12);
+        }
+        assert_true(fabs(sum - 1) < 1e-12);
+    }
+    x[0] = NAN;
+    elc_softmax(p, x, N);
+    assert_true(isnan(p[0]) && isnan(p[N - 1]));
+}
+
 static void dropout_has_its_rate(void **state) {
     (void)state;
     const double rates[] = {0.1, 0.5, 0.9};
@@ -365,6 +390,7 @@ int main(void) {
         cmocka_unit_test(extremes),
         cmocka_unit_test(attention_bears_any_score),
         cmocka_unit_test(sums),
+        cmocka_unit_test(softmax_of_any_size),
         cmocka_unit_test(dropout_has_its_rate),
         cmocka_unit_test(no_dropout_is_none),
         cmocka_unit_test(dropout_sites_differ),

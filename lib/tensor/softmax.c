@@ -1,0 +1,27 @@
+/* The softmax and its logarithm. */
+#include <math.h>
+
+#include "electra/nn.h"
+
+void elc_softmax(elc_float *p, const elc_float *x, size_t n) {
+    const elc_float sum = elc_exp_sum(p, x, n, 1, elc_max(x, n));
+    for (size_t i = 0; i < n; i++)
+        p[i] /= sum;
+}
+
+void elc_softmax_double(double *p, const elc_float *x, size_t n) {
+    const double max = (double)elc_max(x, n);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += p[i] = exp((double)x[i] - max);
+    for (size_t i = 0; i < n; i++)
+        p[i] /= sum;
+}
+
+double elc_log_sum_exp(const elc_float *x, size_t n) {
+    const double max = (double)elc_max(x, n);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)x[i] - max);
+    return max + log(sum);
+}
