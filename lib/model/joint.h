@@ -6,8 +6,8 @@
  *
  *     start_t       = start(h_t)
  *     end_t given s = end.out_proj(GELU(end.dense([h_s ; h_t])))
- *     impossible    = answerable.out_proj(GELU(answerable.dense([h_CLS ; Σ_t
- * softmax(start)_t·h_t])))
+ *     mean          = Σ_t softmax(start)_t·h_t
+ *     impossible    = answerable.out_proj(GELU(answerable.dense([h_CLS ; mean])))
  *
  * where s is the right start in training and, in prediction, each of the likeliest. The loss of a
  * text is the mean of the cross-entropies of start and end, and a part of that of `impossible`:

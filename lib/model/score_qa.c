@@ -30,9 +30,14 @@ static int forward_part(struct elc_score_pass *pass) {
                    : elc_buffer_append(&pass->numbers, beams, part->n_sequences * sizeof *beams);
     }
     const elc_float *logits;
-    int err =
-        elc_head_outputs(&logits, &pass->head, &pass->workspace, weights, part,
-                         (const uint32_t *)(const void *)pass->rows.data, part->n_tokens, false);
+    int err = 0;
+    pass->rows.len = 0;
+    for (uint32_t row = 0; !err && row < part->n_tokens; row++)
+        err = elc_buffer_append(&pass->rows, &row, sizeof row);
+    if (!err)
+        err = elc_head_outputs(&logits, &pass->head, &pass->workspace, weights, part,
+                               (const uint32_t *)(const void *)pass->rows.data, part->n_tokens,
+                               false);
     return err ? err
                : elc_buffer_append(&pass->numbers, logits, 2 * part->n_tokens * sizeof *logits);
 }
@@ -42,9 +47,6 @@ static int forward(struct elc_score_pass *pass) {
     pass->numbers.len = 0;
     for (size_t first = 0, end; !err && first < pass->texts.n_sequences; first = end) {
         err = elc_score_part(pass, first, &end);
-        pass->rows.len = 0;
-        for (uint32_t row = 0; !err && row < pass->variants.n_tokens; row++)
-            err = elc_buffer_append(&pass->rows, &row, sizeof row);
         if (!err)
             err = forward_part(pass);
     }
