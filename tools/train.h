@@ -27,6 +27,7 @@ struct train {
     /* What the command line says. Whether --steps, --batch … were given: train_given. */
     const char *directory, *valid, *metric, *checkpoint_every, *stop_after;
     uint64_t steps, epochs, batch, warmup, valid_every, log_every, patience;
+    uint64_t trials; /* 0: a single run */
     double lr, hours;
     bool resume, shuffle;
     bool spools; /* a pipe is read to its end before the first step, even with --steps */

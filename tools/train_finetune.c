@@ -1,6 +1,7 @@
 /* electra-train classify, regress, tag, qa: labelled texts to a fine-tuned model. */
 #include "train.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,6 @@
 struct finetune_options {
     const char *init, *config, *vocab, *head;
     struct option_list set;
-    uint64_t trials; /* 0: a single run */
     bool multi_label, double_order;
 };
 
@@ -33,11 +33,14 @@ static void apply_options(struct train *train, struct elc_finetune_job *job) {
             (n + job->config.train_batch_size - 1) / job->config.train_batch_size;
 }
 
-static int run_trials(struct train *train, uint64_t n, struct elc_finetune_job *job) {
+static int run_trials(struct train *train, struct elc_finetune_job *job) {
     struct elc_trials trials;
     const char *metric = train->metric;
-    int result = elc_trials_run(&trials, n, &train->run, job, &train->work);
-    if (result == ELC_RUN_DONE)
+    int result = elc_trials_run(&trials, train->trials, &train->run, job, &train->work);
+    if (result == ELC_RUN_DONE && isnan(trials.mean))
+        tool_warn(&train->tool, "%s of %llu trials: best %.4g (trial-%llu)", metric,
+                  (unsigned long long)trials.n, trials.best_value, (unsigned long long)trials.best);
+    else if (result == ELC_RUN_DONE)
         tool_warn(&train->tool,
                   "%s of %llu trials: mean %.4g, deviation %.2g, best %.4g (trial-%llu)", metric,
                   (unsigned long long)trials.n, trials.mean, trials.deviation, trials.best_value,
@@ -56,8 +59,8 @@ static int run(struct train *train, const struct finetune_options *options,
     if (err)
         return err;
     apply_options(train, job);
-    err = options->trials > 0 ? run_trials(train, options->trials, job)
-                              : elc_finetune_run(&train->run, job, &train->work);
+    err = train->trials > 0 ? run_trials(train, job)
+                            : elc_finetune_run(&train->run, job, &train->work);
     train->tool.rejected += job->n_passed_over;
     return err;
 }
@@ -100,7 +103,7 @@ static int check_options(struct train *train, const struct finetune_options *opt
     if (options->init && (options->vocab || train_given(train, "config")))
         return tool_usage(&train->tool, "--init has its own configuration and vocabulary: leave "
                                         "--config and --vocab out");
-    if (options->trials > 0 && !train->valid)
+    if (train->trials > 0 && !train->valid)
         return tool_usage(&train->tool, "--trials needs --valid STREAM");
     return TOOL_DONE;
 }
@@ -110,6 +113,7 @@ int train_finetune(int argc, char **argv) {
     const bool classifies = strcmp(argv[0], "classify") == 0;
     const bool pairs = classifies || strcmp(argv[0], "regress") == 0;
     const struct tool_option last = {0};
+    struct train train;
     struct tool_option own[9] = {
         {0, "init", OPTION_TEXT, &options.init, "MODEL",
          "start from this model, or one of electra-train's directories"},
@@ -119,7 +123,7 @@ int train_finetune(int argc, char **argv) {
         {0, "set", OPTION_LIST, &options.set, "KEY=VALUE", "override one key of the configuration"},
         {0, "head", OPTION_CHOICE, &options.head, "NAME",
          "hf: transformers'; google: google-research/electra's [hf]", .choices = "hf|google"},
-        {0, "trials", OPTION_COUNT, &options.trials, "N",
+        {0, "trials", OPTION_COUNT, &train.trials, "N",
          "train N times, with the seeds S, S + 1 …, and publish the best", 1, 1000},
     };
     size_t n = 6;
@@ -133,7 +137,6 @@ int train_finetune(int argc, char **argv) {
                                  OPTION_FLAG, &options.double_order,
                                  NULL,        "see every pair in both orders: twice the epochs"};
     own[n] = last;
-    struct train train;
     init_train(&train, argv[0]);
     train_parse(&train, own, argc, argv);
     const enum elc_finetune_task task = task_of(argv[0], options.multi_label);

@@ -9,6 +9,7 @@
 
 #include "electra/examples.h"
 #include "electra/parse.h"
+#include "electra/trials.h"
 
 /* ---- signals ---- */
 
@@ -179,6 +180,11 @@ static void discard_input(const struct tool *tool) {
     while (got > 0 || (got < 0 && errno == EINTR));
 }
 
+static bool is_done(const struct train *train) {
+    return train->trials > 0 ? elc_trials_are_done(train->directory, train->trials)
+                             : elc_run_is_done(train->directory);
+}
+
 bool train_prepare(struct train *train, int *status) {
     struct tool *tool = &train->tool;
     train->run = (struct elc_run_options){
@@ -209,7 +215,7 @@ bool train_prepare(struct train *train, int *status) {
         *status = tool_end(tool, tool_fail(tool, "%s", elc_error()));
         return false;
     }
-    if (train->resume && elc_run_is_done(train->directory)) {
+    if (train->resume && is_done(train)) {
         tool_note(tool, "%s: done already", train->directory);
         discard_input(tool);
         *status = tool_end(tool, TOOL_DONE);

@@ -12,11 +12,12 @@
 #include "electra/correlation.h"
 #include "run.h"
 
-/* One trial that is done. */
+/* One trial that is over. */
 struct trial {
     uint64_t seed;
     uint64_t step; /* of the checkpoint that its links lead to */
     double value;  /* of the metric, NaN: it cannot be told */
+    bool diverged; /* there is no model of it */
 };
 
 struct trials {
@@ -24,6 +25,7 @@ struct trials {
     struct elc_finetune_job *job;
     struct trial *list;
     uint64_t n, n_done;
+    bool has_begun; /* a trial that was not over before */
     struct elc_run_work work;
     double started_at;
 };
@@ -38,6 +40,32 @@ static char *trial_path(const char *directory, uint64_t number) {
 }
 
 /* ---- the directory ---- */
+
+static bool has_file(const char *directory, const char *name) {
+    char *path = elc_path_join(directory, name);
+    const bool found = path && access(path, F_OK) == 0;
+    free(path);
+    return found;
+}
+
+static int mark(const char *directory, const char *name) {
+    char *path = elc_path_join(directory, name);
+    int err = path ? elc_file_write(path, "", 0) : ELC_ENOMEM;
+    free(path);
+    return err ? err : elc_fsync_directory(directory);
+}
+
+/* Is there nothing left to do in DIR/trial-K? What diverges once does so each time. */
+static bool is_over(const char *trial) {
+    return elc_run_is_done(trial) || has_file(trial, "diverged");
+}
+
+bool elc_trials_are_done(const char *directory, uint64_t n) {
+    char *path = trial_path(directory, n);
+    const bool done = path && elc_run_is_done(directory) && is_over(path);
+    free(path);
+    return done;
+}
 
 /* 1 if DIR/trial-K is there, 0 if not, or an error. */
 static int trial_exists(const char *directory, uint64_t number) {
@@ -118,33 +146,68 @@ static bool must_stop(const struct trials *trials, double *left) {
     return options->stop && *options->stop;
 }
 
-/* The run of trial number n_done + 1. An elc_run_end, or an error. */
-static int run_trial(struct trials *trials, const char *directory, uint64_t seed) {
+/* It ended in numbers that are none: that is said, and kept. */
+static int note_divergence(const struct trials *trials, struct trial *trial,
+                           const char *directory) {
+    const struct elc_run_options *options = trials->options;
+    size_t damaged;
+    trial->diverged = true;
+    trial->value = NAN;
+    if (has_file(directory, "diverged"))
+        return 0;
+    char text[1024];
+    (void)snprintf(text, sizeof text, "trial %" PRIu64 " diverged: %s", trials->n_done + 1,
+                   elc_error());
+    if (options->note)
+        options->note(options->context, true, text);
+    const int found = elc_checkpoint_find(directory, &trial->step, &damaged);
+    return found < 0 ? found : mark(directory, "diverged");
+}
+
+/* The run of trial number n_done + 1, and what it achieved. An elc_run_end, or an error. */
+static int run_trial(struct trials *trials, struct trial *trial, const char *directory) {
     struct elc_run_options options = *trials->options;
     struct elc_run_work work = {0};
     options.directory = directory;
-    options.seed = seed;
+    options.seed = trial->seed;
     if (must_stop(trials, &options.stop_after))
         return ELC_RUN_STOPPED;
-    elc_examples_reseed(options.train, seed);
+    if (has_file(directory, "diverged"))
+        return note_divergence(trials, trial, directory);
+    elc_examples_reseed(options.train, trial->seed);
     const int result = elc_finetune_run(&options, trials->job, &work);
     trials->work.n_texts += work.n_texts;
     trials->work.n_tokens += work.n_tokens;
-    return result < 0 ? elc_context(result, "trial %" PRIu64, trials->n_done + 1) : result;
+    if (result == ELC_ENUMERIC)
+        return note_divergence(trials, trial, directory);
+    if (result < 0)
+        return elc_context(result, "trial %" PRIu64, trials->n_done + 1);
+    return result == ELC_RUN_DONE ? read_result(trial, directory) : result;
 }
 
 /* ---- what became of them ---- */
+
+/* A model is better than none, and a value than none. */
+static bool is_better(const struct trial *trial, const struct trial *best, bool low) {
+    if (best->diverged || trial->diverged)
+        return best->diverged && !trial->diverged;
+    if (isnan(best->value) || isnan(trial->value))
+        return isnan(best->value) && !isnan(trial->value);
+    return low ? trial->value < best->value : trial->value > best->value;
+}
 
 /* The place in the list of the best so far, the first one of equals. */
 static uint64_t find_best(const struct trials *trials) {
     const bool low = elc_metric_is_low(trials->options->metric);
     uint64_t best = 0;
-    for (uint64_t i = 1; i < trials->n_done; i++) {
-        const double value = trials->list[i].value, most = trials->list[best].value;
-        if (isnan(most) ? !isnan(value) : low ? value < most : value > most)
+    for (uint64_t i = 1; i < trials->n_done; i++)
+        if (is_better(&trials->list[i], &trials->list[best], low))
             best = i;
-    }
     return best;
+}
+
+static bool all_diverged(const struct trials *trials) {
+    return trials->n_done == 0 || trials->list[find_best(trials)].diverged;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -253,9 +316,28 @@ static int write_metrics(const struct trials *trials, const struct elc_trials *s
 
 /* The model of the best trial so far becomes the directory's. */
 static int publish(const struct trials *trials) {
+    if (all_diverged(trials))
+        return 0;
     char target[NAME_BYTES];
     (void)snprintf(target, sizeof target, "trial-%" PRIu64 "/model", find_best(trials) + 1);
     return elc_checkpoint_publish_model(trials->options->directory, target);
+}
+
+/* Of this call, the first trial that is not over begins: no longer is the directory done. What an
+ * earlier call achieved, which may have been cut off before it said so, is shown all at once: there
+ * is no moment when the model is not the best one. */
+static int begin(struct trials *trials) {
+    if (trials->has_begun)
+        return 0;
+    trials->has_begun = true;
+    char *path = elc_path_join(trials->options->directory, "done");
+    int err = path ? 0 : ELC_ENOMEM;
+    if (!err && unlink(path) != 0 && errno != ENOENT)
+        err = elc_fail_errno("%s: cannot be removed", path);
+    free(path);
+    if (!err && trials->n_done > 0)
+        err = write_metrics(trials, NULL, false);
+    return err ? err : publish(trials);
 }
 
 /* The next trial, to its end. An elc_run_end, or an error. */
@@ -264,24 +346,30 @@ static int next_trial(struct trials *trials) {
     char *path = trial_path(trials->options->directory, trials->n_done + 1);
     if (!path)
         return ELC_ENOMEM;
-    const bool was_done = elc_run_is_done(path);
+    const bool is_new = !is_over(path);
     trial->seed = trials->options->seed + trials->n_done;
-    int result = run_trial(trials, path, trial->seed);
-    if (result == ELC_RUN_DONE)
-        result = read_result(trial, path);
+    int result = is_new ? begin(trials) : 0;
+    if (!result)
+        result = run_trial(trials, trial, path);
     free(path);
-    if (result != 0)
+    if (result != ELC_RUN_DONE)
         return result;
     trials->n_done++;
-    result = write_metrics(trials, NULL, !was_done);
-    return result ? result : publish(trials);
+    if (is_new)
+        result = write_metrics(trials, NULL, true);
+    return result || !is_new ? result : publish(trials);
 }
 
-static int mark_done(const char *directory) {
-    char *path = elc_path_join(directory, "done");
-    int err = path ? elc_file_write(path, "", 0) : ELC_ENOMEM;
-    free(path);
-    return err ? err : elc_fsync_directory(directory);
+/* All are over. */
+static int end(struct elc_trials *summary, const struct trials *trials) {
+    if (all_diverged(trials))
+        return elc_fail(ELC_ENUMERIC, "all trials diverged: lower --lr, or lengthen --warmup");
+    int err = summarize(summary, trials);
+    if (!err)
+        err = write_metrics(trials, summary, true);
+    if (!err)
+        err = publish(trials);
+    return err ? err : mark(trials->options->directory, "done");
 }
 
 int elc_trials_run(struct elc_trials *summary, uint64_t n, const struct elc_run_options *options,
@@ -299,11 +387,7 @@ int elc_trials_run(struct elc_trials *summary, uint64_t n, const struct elc_run_
     while (!result && trials.n_done < n)
         result = next_trial(&trials);
     if (!result)
-        result = summarize(summary, &trials);
-    if (!result)
-        result = write_metrics(&trials, summary, true);
-    if (!result)
-        result = mark_done(options->directory);
+        result = end(summary, &trials);
     if (work)
         *work = trials.work;
     free(trials.list);

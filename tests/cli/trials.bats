@@ -130,14 +130,86 @@ equal_trials() {
     equal_trials a b
 }
 
-@test "more trials than before" {
+@test "more trials than before, or fewer" {
     train whole --trials 3 t.els
     train m --trials 2 t.els
-    rm m/done
     train m --trials 3 --resume t.els
     equal_trials whole m
     # of those that were done before, nothing is said again
     [ "$(grep -c '"trial":' m.out)" -eq 1 ]
+    touch -d '2020-01-01' m/done m/metrics.jsonl
+    train m --trials 2 --resume t.els
+    [ ! -s m.out ]
+    [ ! m/done -nt m/metrics.jsonl ]
+    # what is begun is not done, and the model is the best of those that are
+    best=$(readlink m/model)
+    train m --trials 1000 --resume --stop-after 0.02s t.els || [ $? -eq 4 ]
+    [ ! -e m/done ]
+    [ "$(readlink m/model)" = "$best" ] || [ -e m/trial-4/done ]
+}
+
+@test "while trials are checked the model stays the best" {
+    for ((seed = 1; seed < 50; seed += 2)); do
+        rm -rf m
+        train m -s $seed --trials 3 t.els
+        [ "$(readlink m/model)" != trial-3/model ] || break
+    done
+    [ "$(readlink m/model)" = trial-3/model ]
+    rm m/done m/trial-2/metrics.jsonl
+    mkdir m/trial-2/metrics.jsonl
+    cp m/metrics.jsonl known
+    status_is 1 train m -s $seed --trials 3 --resume t.els
+    grep -q 'm/trial-2/metrics.jsonl' m.err
+    [ "$(readlink m/model)" = trial-3/model ]
+    cmp known m/metrics.jsonl
+}
+
+# A number of 1e30 to learn, and in the head a weight of 1e10: a step that sees both diverges. Which
+# of 12 texts the only step sees hangs on the seed.
+@test "a trial that diverges is none, and the others go on" {
+    for i in {1..12}; do
+        printf 'a good %s day\t%s\n' "$i" "$i"
+    done > numbers.tsv
+    tokenize() { electra-tokenize -q --vocab vocab.txt --max-length 32 --tsv --text 1 --label 2 -o "$@"; }
+    sed '3s/\t.*/\t1e30/' numbers.tsv | tokenize far.els
+    tokenize near.els numbers.tsv
+    electra-train regress --config tiny.json --vocab vocab.txt --steps 1 -o start near.els > /dev/null
+    cp -rL start/model wild
+    header=$(od -An -t u8 -N 8 wild/model.safetensors)
+    weight=$(head -c $((header + 8)) wild/model.safetensors |
+        grep -ao '"classifier.out_proj.weight":{[^}]*\[[0-9]*' | grep -o '[0-9]*$')
+    printf '\xf9\x02\x15\x50' | dd of=wild/model.safetensors bs=1 seek=$((8 + header + weight)) \
+        conv=notrunc status=none
+    fit() { electra-train regress --init wild --batch 4 --steps 1 --metric mse --valid near.els "$@" far.els; }
+
+    good=() bad=()
+    for seed in {1..8}; do
+        if fit -s "$seed" -o "s$seed" > /dev/null 2> err; then good+=("$seed"); else bad+=("$seed"); fi
+    done
+    [ ${#good[@]} -gt 0 ] && [ ${#bad[@]} -gt 0 ]
+    fit --trials 8 -o m > out 2> err
+    for seed in "${bad[@]}"; do
+        grep -q "trial $seed diverged: step 1: the gradient is not finite" err
+        grep -qx "{\"trial\":$seed,\"seed\":$seed,\"step\":0,\"valid_mse\":null}" m/metrics.jsonl
+        [ -e "m/trial-$seed/diverged" ]
+    done
+    for seed in "${good[@]}"; do
+        equal_runs "s$seed" "m/trial-$seed"
+    done
+    [ -e m/done ]
+    best=$(readlink m/model)
+    [[ " ${good[*]} " == *" $(grep -o '[0-9]*' <<< "$best") "* ]]
+    grep -q 'electra-train: mse of 8 trials: best ' err
+    # it is not tried again
+    rm m/done
+    fit --trials 8 --resume -o m > out 2> err
+    [ "$(wc -l < out)" -eq 1 ]
+    [ "$(wc -l < err)" -eq 1 ]
+    [ "$(readlink m/model)" = "$best" ]
+    # all of them
+    status_is 1 fit --trials 1 -s "${bad[0]}" -o none
+    [[ "$stderr" == *"all trials diverged: lower --lr, or lengthen --warmup"* ]]
+    [ ! -e none/done ] && [ ! -e none/model ]
 }
 
 @test "what trials refuse" {
