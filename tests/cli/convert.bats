@@ -140,7 +140,7 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     cut -f 1 "$GOLDEN/bert-classifier/scores.tsv" | electra-tokenize -m new |
         electra-score -m new >scores
     paste scores "$GOLDEN/bert-classifier/scores.tsv" |
-        awk -F '\t' '$2 != $5 || ($3 - $6) ^ 2 > 1e-12 { exit 1 } END { exit NR != 4 }'
+        awk -F '\t' '$2 != $5 || ($3 - $6) ^ 2 > 3e-12 { exit 1 } END { exit NR != 4 }'
     electra-tokenize -m new --tsv --text 1 --label 2 -o gold.els "$GOLDEN/bert-classifier/scores.tsv"
     electra-train classify --init new -o more --steps 1 --batch 4 gold.els >metrics 2>stderr
     run ! grep -q 'at random' stderr
