@@ -88,8 +88,9 @@ struct elc_example {
 int elc_examples_get(struct elc_examples *examples, uint64_t index,
                      struct elc_example *example) ELC_MUST_CHECK;
 void elc_example_free(struct elc_example *example);
-/* The same, as the record itself, with all its keys; valid until the next call. */
-int elc_examples_record(struct elc_examples *examples, uint64_t index,
+/* The same, as the record itself, with all its keys, valid until the next call, and its number,
+ * from 0, in the order of the input. */
+int elc_examples_record(struct elc_examples *examples, uint64_t index, uint64_t *number,
                         const struct elc_record **record) ELC_MUST_CHECK;
 /* Record `number` of those that count, from 0, whatever the order of the run; not ELC_LIVE. */
 int elc_examples_at(struct elc_examples *examples, uint64_t number,

@@ -409,10 +409,10 @@ int elc_examples_get(struct elc_examples *examples, uint64_t index, struct elc_e
                : got;
 }
 
-int elc_examples_record(struct elc_examples *examples, uint64_t index,
+int elc_examples_record(struct elc_examples *examples, uint64_t index, uint64_t *number,
                         const struct elc_record **record) {
-    uint64_t number, epoch;
-    int got = find_record(examples, index, &number, &epoch);
+    uint64_t epoch;
+    int got = find_record(examples, index, number, &epoch);
     *record = &examples->record;
     return got;
 }

@@ -8,6 +8,7 @@
 
 #include "electra/directory.h"
 #include "electra/flops.h"
+#include "electra/items.h"
 #include "electra/trials.h"
 #include "finetune_inside.h"
 #include "run.h"
@@ -218,13 +219,37 @@ static bool is_swapped(const struct finetuning *f, uint64_t index) {
     return f->job->double_order && (index / n + index % n) % 2 == 1;
 }
 
+/* Passes over the window before record `number`, if there is one and labels of words hang on it. */
+static int pass_window_before(struct finetuning *f, const struct elc_record *record,
+                              uint64_t number) {
+    uint64_t k, n;
+    int err = elc_record_window(record, &k, &n);
+    f->batches.labelled.before = (struct elc_window_end){0};
+    if (err || f->job->task != ELC_TASK_TAG || k == 1 || number == 0)
+        return err;
+    const struct elc_record *before;
+    err = elc_examples_at(f->run->options->train, number - 1, &before);
+    return err < 0 ? err : elc_labelled_pass(&f->batches.labelled, before);
+}
+
+/* 1, 0 at the end of a live input, or an error. */
+static int read_record(struct finetuning *f, uint64_t index, const struct elc_record **record) {
+    struct elc_examples *train = f->run->options->train;
+    uint64_t number;
+    int got = elc_examples_record(train, index, &number, record);
+    if (got <= 0)
+        return got;
+    int err = pass_window_before(f, *record, number);
+    return err ? err : elc_examples_at(train, number, record);
+}
+
 static int read_batch(void *self, uint64_t first, uint64_t count, struct elc_batch_counts *counts) {
     struct finetuning *f = self;
     struct elc_examples *train = f->run->options->train;
     elc_task_batches_clear(&f->batches);
     for (uint64_t i = 0; i < count; i++) {
         const struct elc_record *record;
-        int got = elc_examples_record(train, first + i, &record);
+        int got = read_record(f, first + i, &record);
         if (got <= 0)
             return got;
         f->labelling.swap = is_swapped(f, first + i);

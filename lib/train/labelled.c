@@ -240,6 +240,45 @@ static int check_lengths(const struct elc_field *label, size_t n_words, bool res
     return 0;
 }
 
+/* The end of the record whose words were read; nothing if it has none. */
+static struct elc_window_end end_of(const struct elc_labelled *labelled,
+                                    const struct elc_record *record, uint64_t window) {
+    const struct elc_field *id = elc_record_find(record, "id");
+    const uint32_t *words = (const uint32_t *)(const void *)labelled->numbers.data;
+    for (size_t i = labelled->numbers.len / sizeof *words; id && i > 0; i--)
+        if (words[i - 1] != UINT32_MAX)
+            return (struct elc_window_end){window, id->raw, id->raw_len, words[i - 1]};
+    return (struct elc_window_end){0};
+}
+
+int elc_labelled_pass(struct elc_labelled *labelled, const struct elc_record *record) {
+    uint64_t window, n_windows;
+    int err = elc_record_window(record, &window, &n_windows);
+    labelled->numbers.len = 0;
+    if (!err)
+        err = elc_record_numbers(record, "words", 4, SIZE_MAX, &labelled->numbers);
+    if (err >= 0)
+        labelled->before = end_of(labelled, record, window);
+    return err < 0 ? err : 0;
+}
+
+/* Is this the end of the window behind the one that was read last? */
+static bool follows(const struct elc_window_end *end, const struct elc_window_end *before) {
+    return before->window > 0 && before->window + 1 == end->window &&
+           before->id_len == end->id_len && memcmp(before->id, end->id, end->id_len) == 0;
+}
+
+/* Of a word that begins in the window before, be it that windows overlap or that it is cut in two,
+ * the first token there is the one that counts. */
+static void leave_out_begun(struct elc_labelled *labelled, const struct elc_window_end *end) {
+    const uint32_t *words = (const uint32_t *)(const void *)labelled->numbers.data;
+    struct elc_target *target = &labelled->target;
+    if (follows(end, &labelled->before) && words[target->words[0]] > labelled->before.last_word)
+        return;
+    target->words++;
+    target->n_words--;
+}
+
 static int read_tags(struct elc_labelled *labelled, const struct elc_record *record,
                      const struct elc_field *label, const struct elc_labelling *labelling) {
     size_t n_words = 0;
@@ -259,10 +298,10 @@ static int read_tags(struct elc_labelled *labelled, const struct elc_record *rec
     struct elc_target *target = &labelled->target;
     target->words = (const uint32_t *)(const void *)labelled->words.data;
     target->n_words = labelled->words.len / sizeof *target->words;
-    if (window > 1 && target->n_words > 0) { /* its first token may be in the window before */
-        target->words++;
-        target->n_words--;
-    }
+    const struct elc_window_end end = end_of(labelled, record, window);
+    if (window > 1 && target->n_words > 0)
+        leave_out_begun(labelled, &end);
+    labelled->before = end;
     struct elc_items items = elc_field_items(label);
     struct elc_field item;
     labelled->labels.len = 0;

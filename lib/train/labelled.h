@@ -31,6 +31,14 @@ struct elc_labelling {
     bool swap;                  /* a pair's texts change places */
 };
 
+/* Where a window of a text ends, for the one behind it. */
+struct elc_window_end {
+    uint64_t window;   /* its number; 0: none was read */
+    const uint8_t *id; /* msgpack of its record */
+    size_t id_len;
+    uint32_t last_word;
+};
+
 /* One text with its target. A zeroed struct is empty; reuse it, then free it. */
 struct elc_labelled {
     struct elc_buffer ids;   /* uint32_t each */
@@ -39,13 +47,18 @@ struct elc_labelled {
     struct elc_target target; /* points into what follows */
     bool unseen;              /* elc_labelled_read failed for a label that is none of the classes */
     struct elc_buffer values, words, labels, numbers, swapped;
+    struct elc_window_end before; /* TAG: the record that was read last, which is still there */
 };
 /* Reads a record of a stream with this header. ELC_EFORMAT, ELC_EMISMATCH: the record has no label
- * that the task can learn from. */
+ * that the task can learn from. TAG: a window's first word is learnt only where it is seen to begin
+ * there, that is where the window before it was read last. */
 int elc_labelled_read(struct elc_labelled *labelled, const struct elc_record *record,
                       const struct elc_header *header,
                       const struct elc_labelling *labelling) ELC_MUST_CHECK;
 void elc_labelled_free(struct elc_labelled *labelled);
+/* TAG: passes over a record, so that the window behind it can be read. */
+int elc_labelled_pass(struct elc_labelled *labelled,
+                      const struct elc_record *record) ELC_MUST_CHECK;
 
 /* Adds the classes that a record's label names; for CLASSIFY, SET and TAG. */
 int elc_labelled_classes(struct elc_classes *classes, const struct elc_record *record,

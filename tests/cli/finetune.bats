@@ -696,6 +696,22 @@ windows_apart() {
     sed -E '/^$/!s/ .*/ X/; s/^(in|is) X/\1 Y/' long.conll |
         electra-tokenize -q --vocab vocab.txt --conll --max-length 11 --stride 3 > x.els
     agrees tag 3 x.els accuracy
+    # windows that share nothing: a word is cut in two, or begins its window
+    electra-tokenize -q --vocab vocab.txt --conll --max-length 6 --stride 0 long.conll > t.els
+    agrees tag 2 t.els accuracy
+    agrees tag 4 t.els f1
+    agrees tag 5 t.els accuracy
+}
+
+@test "each word is learnt once, also where a window begins with it" {
+    for i in {1..12}; do
+        printf 'it O\nis O\nnot O\nnow B-LOC\nis O\nnot O\n\n'
+    done | electra-tokenize -q --vocab vocab.txt --conll --max-length 5 --stride 0 > w.els
+    # [it is not] [now is not]: no other word is B-LOC
+    [ "$(electra-view w.els | grep -c '"window":\[2,2\]')" -eq 12 ]
+    train tag m --epochs 60 --lr 0.01 --valid w.els w.els
+    grep -q '"valid_f1":1' m.out
+    [ "$(electra-score -m m w.els | grep -c 'now.B-LOC$')" -eq 12 ]
 }
 
 @test "tag learns from texts in windows" {
