@@ -64,6 +64,7 @@ struct walk {
     struct elc_score_place place;  /* of the next text in the pass */
     size_t position;               /* of the next record in the payload */
     uint64_t number;               /* how many records there are before it */
+    struct elc_record record;      /* the last one, which worker->text points to */
     struct elc_window_order order; /* of the text's windows */
 };
 
@@ -71,17 +72,16 @@ struct walk {
 static int compute_window(struct walk *walk) {
     const struct elc_score_entry *task = walk->scorer->task;
     struct elc_score_worker *worker = walk->worker;
-    struct elc_record record;
     size_t behind = walk->position;
-    const int got = elc_record_next(&record, &walk->batch->payload, &behind);
+    const int got = elc_record_next(&walk->record, &walk->batch->payload, &behind);
     if (got < 0)
         return got;
     /* The batch ended, or the next text begins: the last window there is stands for the text. */
-    if (got == 0 || (!elc_windows_done(&walk->order) && !elc_score_continues(&record)))
+    if (got == 0 || (!elc_windows_done(&walk->order) && !elc_score_continues(&walk->record)))
         return elc_windows_end(&walk->order);
     walk->position = behind;
     walk->number++;
-    int err = read_text(worker, walk->scorer, &record, &walk->batch->limits);
+    int err = read_text(worker, walk->scorer, &walk->record, &walk->batch->limits);
     if (err)
         return err;
     if (task->windows)
@@ -117,13 +117,12 @@ static int format_bare(const struct walk *walk, size_t begin) {
 }
 
 /* The text whose records begin at `begin`: the first one has the result. */
-static int format_text(const struct walk *walk, size_t begin) {
+static int format_text(struct walk *walk, size_t begin) {
     struct elc_score_worker *worker = walk->worker;
-    struct elc_record record;
-    const int got = elc_record_next(&record, &walk->batch->payload, &begin);
+    const int got = elc_record_next(&walk->record, &walk->batch->payload, &begin);
     int err = got < 0 ? got : 0;
     if (!err && begin < walk->position) /* of several windows the worker has the last one */
-        err = read_text(worker, walk->scorer, &record, &walk->batch->limits);
+        err = read_text(worker, walk->scorer, &walk->record, &walk->batch->limits);
     if (!err)
         err = elc_score_format_result(&walk->batch->out, walk->scorer, &worker->text,
                                       &worker->result, &worker->builder);
