@@ -13,6 +13,7 @@
 
 #include "electra/error.h"
 #include "electra/memory.h"
+#include "electra/record.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,13 +48,18 @@ size_t elc_windows_best(const struct elc_windows *windows, size_t token);
  * last one was number k of n. A zeroed struct is before the first text. */
 struct elc_window_order {
     uint64_t k, n;
+    const uint8_t *id; /* [id_len] msgpack of the text's id, in the record of its first window */
+    size_t id_len;
 };
 /* Is the text whole? */
 static inline bool elc_windows_done(const struct elc_window_order *order) {
     return order->k == order->n;
 }
-/* Window k of n is the next one. ELC_EFORMAT: another one belongs there. */
-int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n) ELC_MUST_CHECK;
+/* Window k of n is the next one, and its record says which text it is of; NULL: it does not. The
+ * records of a text's windows are there until it is whole. ELC_EFORMAT: another one belongs there.
+ */
+int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n,
+                       const struct elc_field *id) ELC_MUST_CHECK;
 /* No other window of this text follows. ELC_EFORMAT: it should. */
 int elc_windows_end(const struct elc_window_order *order) ELC_MUST_CHECK;
 

@@ -85,7 +85,8 @@ static int compute_window(struct walk *walk) {
     if (err)
         return err;
     if (task->windows)
-        err = elc_windows_follow(&walk->order, worker->text.window, worker->text.n_windows);
+        err = elc_windows_follow(&walk->order, worker->text.window, worker->text.n_windows,
+                                 elc_record_find(&walk->record, "id"));
     if (!err)
         err = task->compute(&worker->result, &worker->pass, &worker->text, &walk->place);
     advance(&walk->place, &worker->text);

@@ -1,6 +1,8 @@
 /* Truncation and windows. */
 #include "electra/windows.h"
 
+#include <string.h>
+
 #include "electra/stream.h"
 
 static void swap(size_t *a, size_t *b) {
@@ -86,7 +88,8 @@ size_t elc_windows_best(const struct elc_windows *windows, size_t token) {
     return best;
 }
 
-int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n) {
+int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n,
+                       const struct elc_field *id) {
     const uint64_t next = elc_windows_done(order) ? 1 : order->k + 1;
     if (k != next)
         return elc_fail(ELC_EFORMAT, "window %llu stands where window %llu belongs",
@@ -94,7 +97,11 @@ int elc_windows_follow(struct elc_window_order *order, uint64_t k, uint64_t n) {
     if (k > 1 && n != order->n)
         return elc_fail(ELC_EFORMAT, "a window of %llu stands where one of %llu belongs",
                         (unsigned long long)n, (unsigned long long)order->n);
-    *order = (struct elc_window_order){k, n};
+    const uint8_t *bytes = id ? id->raw : NULL;
+    const size_t len = id ? id->raw_len : 0;
+    if (k > 1 && (len != order->id_len || (len > 0 && memcmp(bytes, order->id, len) != 0)))
+        return elc_fail(ELC_EFORMAT, "window %llu is of another text", (unsigned long long)k);
+    *order = (struct elc_window_order){k, n, k > 1 ? order->id : bytes, len};
     return 0;
 }
 

@@ -40,7 +40,7 @@ static int check_record(struct check *check, const struct elc_record *record, ui
     uint64_t k, n;
     int err = elc_record_window(record, &k, &n);
     if (!err)
-        err = elc_windows_follow(&check->order, k, n);
+        err = elc_windows_follow(&check->order, k, n, elc_record_find(record, "id"));
     if (err)
         return err;
     check->passes_over = check->passes_over && k > 1;

@@ -780,6 +780,13 @@ windows_apart() {
     electra-view --header w.els | sed 2d | electra-view --from jsonl > wrong.els
     refuses classify --valid wrong.els three.els
     [[ "$stderr" == *": wrong.els: record 1: window 2 stands where window 1 belongs" ]]
+    electra-view --header w.els | sed '3s/"id":1/"id":2/' | electra-view --from jsonl > wrong.els
+    refuses classify --valid wrong.els three.els
+    [[ "$stderr" == *": wrong.els: record 2: window 2 is of another text" ]]
+    train classify c --steps 1 three.els
+    status_is 3 electra-score -m c --keep-going wrong.els
+    [[ "$stderr" == *"wrong.els: record 2: window 2 is of another text"* ]]
+    [ "$(wc -l <<< "$output")" -eq 3 ]
 }
 
 @test "what validation reads is looked at before the first step" {

@@ -155,21 +155,28 @@ static void windows_make_the_whole_again(void **state) {
 static void windows_stand_in_order(void **state) {
     (void)state;
     struct elc_window_order order = {0};
+    const uint8_t ids[] = {1, 2};
+    const struct elc_field one = {.raw = ids, .raw_len = 1}, two = {.raw = ids + 1, .raw_len = 1};
     assert_int_equal(elc_windows_end(&order), 0);
-    assert_int_equal(elc_windows_follow(&order, 1, 1), 0);
+    assert_int_equal(elc_windows_follow(&order, 1, 1, &one), 0);
     assert_true(elc_windows_done(&order));
-    assert_int_equal(elc_windows_follow(&order, 2, 2), ELC_EFORMAT);
+    assert_int_equal(elc_windows_follow(&order, 2, 2, &one), ELC_EFORMAT);
     assert_string_equal(elc_error(), "window 2 stands where window 1 belongs");
-    assert_int_equal(elc_windows_follow(&order, 1, 3), 0);
+    assert_int_equal(elc_windows_follow(&order, 1, 3, &one), 0);
     assert_false(elc_windows_done(&order));
     assert_int_equal(elc_windows_end(&order), ELC_EFORMAT);
     assert_string_equal(elc_error(), "windows of this text are missing");
-    assert_int_equal(elc_windows_follow(&order, 1, 3), ELC_EFORMAT);
-    assert_int_equal(elc_windows_follow(&order, 2, 4), ELC_EFORMAT);
+    assert_int_equal(elc_windows_follow(&order, 1, 3, &one), ELC_EFORMAT);
+    assert_int_equal(elc_windows_follow(&order, 2, 4, &one), ELC_EFORMAT);
     assert_string_equal(elc_error(), "a window of 4 stands where one of 3 belongs");
-    assert_int_equal(elc_windows_follow(&order, 2, 3), 0);
-    assert_int_equal(elc_windows_follow(&order, 3, 3), 0);
+    assert_int_equal(elc_windows_follow(&order, 2, 3, &two), ELC_EFORMAT);
+    assert_string_equal(elc_error(), "window 2 is of another text");
+    assert_int_equal(elc_windows_follow(&order, 2, 3, NULL), ELC_EFORMAT);
+    assert_int_equal(elc_windows_follow(&order, 2, 3, &one), 0);
+    assert_int_equal(elc_windows_follow(&order, 3, 3, &one), 0);
     assert_int_equal(elc_windows_end(&order), 0);
+    assert_int_equal(elc_windows_follow(&order, 1, 2, NULL), 0);
+    assert_int_equal(elc_windows_follow(&order, 2, 2, NULL), 0);
 }
 
 int main(void) {
