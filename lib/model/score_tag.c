@@ -54,6 +54,24 @@ static int reserve_words(struct elc_score_result *result, const struct elc_score
     return err;
 }
 
+/* The characters of a word that the text does not tell. */
+static int keep_characters(struct elc_score_tagged *word, struct elc_score_result *result,
+                           const struct elc_score_word *part) {
+    word->characters = result->characters.len;
+    word->len = part->len;
+    return elc_buffer_append(&result->characters, part->text, part->len);
+}
+
+/* More of a word that is known from a window before. */
+static int extend_word(struct elc_score_tagged *word, struct elc_score_result *result,
+                       const struct elc_score_word *part, uint32_t end) {
+    word->end = end > word->end ? end : word->end;
+    const char *known = (const char *)result->characters.data + word->characters;
+    const bool is_longer = !word->cut && part->len > word->len &&
+                           (word->len == 0 || memcmp(part->text, known, word->len) == 0);
+    return is_longer ? keep_characters(word, result, part) : 0;
+}
+
 /* Where the word is in the whole text. A window may end inside of it, which the next one mends. */
 static int place_word(struct elc_score_tagged *word, struct elc_score_result *result,
                       const struct elc_score_text *text, uint32_t token,
@@ -68,19 +86,13 @@ static int place_word(struct elc_score_tagged *word, struct elc_score_result *re
     if (err)
         return err;
     const uint32_t end = begin + part.end;
-    if (word->has_token) {
-        word->end = end > word->end && word->second == second ? end : word->end;
-        return 0;
-    }
+    if (word->has_token)
+        return word->second == second ? extend_word(word, result, &part, end) : 0;
     word->second = second;
     word->start = begin + part.start;
     word->end = end;
     word->cut = source && text->offsets && part.start <= part.end;
-    if (word->cut)
-        return 0;
-    word->characters = result->characters.len;
-    word->len = part.len;
-    return elc_buffer_append(&result->characters, part.text, part.len);
+    return word->cut ? 0 : keep_characters(word, result, &part);
 }
 
 /* The words of a window. Of those that it shares with others, the label is that of the window where

@@ -703,6 +703,22 @@ windows_apart() {
     agrees tag 5 t.els accuracy
 }
 
+@test "tag: words of a text in windows that is not there are whole" {
+    train tag m --steps 1 tags.els
+    printf 'it O\nis O\nYorkshire B-LOC\nis O\nnot O\n\n' > long.conll
+    words() { electra-score -m m "$1" | cut -f 2; }
+    words_of_windows() {
+        electra-tokenize -q --vocab vocab.txt --conll --no-text --words --max-length "$1" \
+            --stride "$2" long.conll > w.els
+        words w.els
+    }
+    words_of_windows 32 0 > whole
+    grep -q '^yorkshire$' whole
+    for n in {9..11}; do # its 7 tokens fit into one
+        words_of_windows "$n" $((n - 3)) | cmp - whole
+    done
+}
+
 @test "each word is learnt once, also where a window begins with it" {
     for i in {1..12}; do
         printf 'it O\nis O\nnot O\nnow B-LOC\nis O\nnot O\n\n'
