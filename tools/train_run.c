@@ -255,10 +255,12 @@ static int check_fit(const struct elc_examples *examples, const struct elc_vocab
     return err;
 }
 
-/* What was rejected before, under --keep-going. */
+/* What was rejected before, under --keep-going: an option of fine-tuning. Pre-training takes it as
+ * every program does, and learns from all records, be they in a file or a pipe. */
 static int pass_over_rejected(struct train *train, struct elc_examples *examples) {
     uint64_t n = 0;
-    int err = train->tool.keep_going ? elc_examples_drop_rejected(examples, &n) : 0;
+    const bool passes_over = train->tool.has_keep_going && train->tool.keep_going;
+    int err = passes_over ? elc_examples_drop_rejected(examples, &n) : 0;
     train->tool.rejected += n;
     return err;
 }

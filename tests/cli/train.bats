@@ -525,6 +525,19 @@ fails() {
     [ ! -s bad.out ]
 }
 
+@test "--keep-going changes nothing, of a file or a pipe" {
+    electra-view --header a.els | sed '3s/}$/,"error":"no text"}/;9s/}$/,"error":"no text"}/' |
+        electra-view --from jsonl > some.els
+    [ "$(electra-view some.els | grep -c '"error":')" -eq 2 ]
+    for option in -q --keep-going; do
+        train "file$option" --steps 6 $option --valid some.els some.els
+        # shellcheck disable=SC2002 # a pipe is what is tried
+        cat some.els | train "pipe$option" --steps 6 $option
+    done
+    equal_runs file-q file--keep-going
+    equal_runs pipe-q pipe--keep-going
+}
+
 @test "a batch larger than the corpus is refused" {
     fails 1 'fewer than the 5000 of one batch' --batch 5000 a.els
     seq 0 | electra-view --from jsonl --vocab vocab.txt > none.els
