@@ -73,6 +73,8 @@ void elc_finetune_config_default(struct elc_finetune_config *config,
 static int store_network(struct elc_config *network, const char *key, const json_t *value) {
     if (strcmp(key, "vocab_size") == 0 || strcmp(key, "pad_token_id") == 0)
         return elc_fail(ELC_EFORMAT, "'%s' is the vocabulary's to say", key);
+    if (strcmp(key, "classifier_dropout") == 0 && json_is_null(value))
+        return 1; /* the default, as config.json has it */
     const struct elc_setting *setting =
         elc_setting_find(elc_config_settings, elc_n_config_settings, key);
     if (!setting)

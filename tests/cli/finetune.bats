@@ -312,6 +312,12 @@ setting() {
     [ "$(setting sum_loss o)" = true ]
     [ "$(setting num_warmup_steps o)" = 1.0 ]
     [ "$(setting weight_decay_rate o)" = 0.125 ]
+    # null is the default, as config.json has it
+    sed 's/}/, "classifier_dropout": null}/' tiny.json > null.json
+    for config in tiny null; do
+        electra-train classify --config "$config.json" --vocab vocab.txt --steps 1 -o "$config" three.els > out
+    done
+    diff -r tiny/latest/ null/latest/
     # the order in the file is all the same: defaults follow the shape
     echo '{"sum_loss": true, "max_position_embeddings": 64, "num_hidden_layers": 1, "hidden_size": 512,
         "num_attention_heads": 2, "intermediate_size": 8, "embedding_size": 8}' > wide.json
