@@ -97,7 +97,7 @@ int elc_builder_numbers(struct elc_builder *builder, const char *key, const uint
                         size_t count, unsigned width) {
     if (count > UINT32_MAX / width)
         return elc_fail(ELC_ELIMIT, "key '%s' has more than 2^32 bytes", key);
-    uint8_t *room;
+    uint8_t *room = NULL;
     int err = elc_builder_room(builder, key, count * width, &room);
     if (!err)
         elc_put_numbers(room, numbers, count, width);
