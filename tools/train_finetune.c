@@ -23,12 +23,12 @@ static void apply_options(struct train *train, struct elc_finetune_job *job) {
         job->config.train_batch_size = n > 0 && n < ELC_FINETUNE_BATCH ? n : ELC_FINETUNE_BATCH;
     if (train_given(train, "lr"))
         job->config.learning_rate = train->lr;
-    if (job->double_order)
-        train->run.epochs *= 2;
+    train->run.double_epochs = job->double_order;
     train->run.recipe = elc_finetune_recipe(&job->config);
     if (train_given(train, "warmup"))
         train->run.recipe.warmup = (double)train->warmup;
-    if (!train_given(train, "valid-every")) /* once in an epoch */
+    train->run.valid_by_default = !train_given(train, "valid-every");
+    if (train->run.valid_by_default) /* once in an epoch */
         train->run.valid_every =
             (n + job->config.train_batch_size - 1) / job->config.train_batch_size;
 }

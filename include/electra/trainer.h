@@ -35,11 +35,13 @@ struct elc_run_options {
     struct elc_examples *valid; /* NULL: no validation; opened ELC_IN_ORDER */
     const char *directory;      /* DIR; made if it is not there */
     uint64_t seed;
-    uint64_t steps;            /* the budget; 0: hours or epochs decide */
-    double hours;              /* used when steps is 0; 0: epochs decides */
-    uint64_t epochs;           /* used when both are 0 */
-    uint64_t valid_every;      /* steps; 0: only at the end */
-    uint64_t log_every;        /* steps between lines of metrics */
+    uint64_t steps;        /* the budget; 0: hours or epochs decide */
+    double hours;          /* used when steps is 0; 0: epochs decides */
+    uint64_t epochs;       /* used when both are 0 */
+    bool double_epochs;    /* twice as many */
+    uint64_t valid_every;  /* steps; 0: only at the end */
+    bool valid_by_default; /* valid_every follows from other options; a run goes on without it */
+    uint64_t log_every;    /* steps between lines of metrics */
     uint64_t checkpoint_steps; /* steps between checkpoints; 0: by time */
     double checkpoint_seconds; /* used when checkpoint_steps is 0 */
     const char *metric;        /* of validation: the links lead to the checkpoint with the best;

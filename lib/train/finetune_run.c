@@ -172,7 +172,7 @@ static void close_finetuning(struct finetuning *f) {
     elc_buffer_free(&f->passed_over);
 }
 
-/* Of the network: some of it, the number of attention heads say, shows in no tensor. */
+/* "shape", of the network: some of it, the number of attention heads say, shows in no tensor. */
 static int add_shape(json_t *settings, const struct elc_config *config) {
     static const char *const keys[] = {
         "embedding_size",    "hidden_size",       "num_hidden_layers",       "num_attention_heads",
@@ -182,26 +182,30 @@ static int add_shape(json_t *settings, const struct elc_config *config) {
     struct elc_buffer text = {0};
     int err = elc_config_format(config, &text);
     json_t *all = err ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
+    json_t *shape = json_object();
     for (size_t i = 0; !err && i < sizeof keys / sizeof *keys; i++)
-        if (json_object_set(settings, keys[i], json_object_get(all, keys[i])) != 0)
+        if (json_object_set(shape, keys[i], json_object_get(all, keys[i])) != 0)
             err = elc_fail_memory(0);
+    if (!err && json_object_set(settings, "shape", shape) != 0)
+        err = elc_fail_memory(0);
+    json_decref(shape);
     json_decref(all);
     elc_buffer_free(&text);
     return err;
 }
 
 static int add_settings(const void *self, json_t *settings) {
-    static const char *const tasks[] = {"classify", "multi-label", "regress", "tag", "qa"};
+    static const char *const tasks[] = {"classify", "classify", "regress", "tag", "qa"};
     const struct finetuning *f = self;
     struct elc_buffer text = {0};
     int err = elc_finetune_config_format(&f->job->config, elc_finetune_job_is_joint(f->job), &text);
     json_t *config = err ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
-    json_t *own = json_pack("{s:s, s:s, s:b, s:s, s:f, s:f, s:f}", "task", tasks[f->job->task],
-                            "architecture", elc_architecture_name(f->config.architecture),
-                            "double_order", f->job->double_order, "init", f->init_hash,
-                            "hidden_dropout_prob", f->config.hidden_dropout_prob,
-                            "attention_probs_dropout_prob", f->config.attention_probs_dropout_prob,
-                            "classifier_dropout", f->config.classifier_dropout);
+    json_t *own = json_pack(
+        "{s:s, s:b, s:s, s:b, s:s, s:f, s:f, s:f}", "task", tasks[f->job->task], "multi_label",
+        f->job->task == ELC_TASK_SET, "head", f->job->google ? "google" : "hf", "double_order",
+        f->job->double_order, "init", f->init_hash, "hidden_dropout_prob",
+        f->config.hidden_dropout_prob, "attention_probs_dropout_prob",
+        f->config.attention_probs_dropout_prob, "classifier_dropout", f->config.classifier_dropout);
     if (!err && (!config || !own || json_object_update(settings, config) != 0 ||
                  json_object_update(settings, own) != 0))
         err = elc_fail_memory(0);

@@ -62,7 +62,7 @@ static int plan(struct elc_run *run) {
                         elc_examples_name(options->train), n, batch);
     bool by_epochs = options->steps == 0 && options->hours == 0;
     if (by_epochs) {
-        run->n_texts = n * options->epochs;
+        run->n_texts = n * options->epochs * (options->double_epochs ? 2 : 1);
         run->steps = (run->n_texts + batch - 1) / batch;
     }
     if (by_epochs && run->steps == 0)

@@ -1,5 +1,6 @@
 #include "same_options.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ enum shown {
     AS_ANOTHER,      /* a hash: "with another --valid" */
     AS_FLAG,         /* "with --double-order" */
     AS_NO_FLAG,      /* true without the option: "without --no-shuffle" */
+    AS_SHAPE,        /* an object: "with another --config (hidden_size 16, not 24)" */
 };
 
 /* How settings are called on the command line. What is not here is a key of the configuration. */
@@ -37,8 +39,10 @@ static const struct setting {
     {"num_warmup_steps", "--warmup", AS_VALUE},
     {"objective", "--objective", AS_VALUE},
     {"init", "--init", AS_ANOTHER},
+    {"shape", "--config", AS_SHAPE},
     {"task", "command", AS_VALUE},
-    {"architecture", "architecture", AS_VALUE},
+    {"head", "--head", AS_VALUE},
+    {"multi_label", "--multi-label", AS_FLAG},
     {"double_order", "--double-order", AS_FLAG},
 };
 
@@ -54,6 +58,7 @@ static bool is_given(const json_t *value, enum shown shown) {
         return false;
     switch (shown) {
     case AS_VALUE:
+    case AS_SHAPE:
         return true;
     case AS_FLAG:
         return json_is_true(value);
@@ -69,22 +74,48 @@ static bool is_given(const json_t *value, enum shown shown) {
 static int append_value(struct elc_buffer *text, const json_t *value) {
     if (json_is_string(value))
         return elc_buffer_printf(text, "%s", json_string_value(value));
+    const double number = json_number_value(value);
+    if (json_is_real(value) && fabs(number) < 1e6 && number == floor(number)) /* "3", not "3.0" */
+        return elc_buffer_printf(text, "%.0f", number);
     char *json = elc_json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
     int err = json ? elc_buffer_printf(text, "%s", json) : ELC_ENOMEM;
     free(json);
     return err;
 }
 
+/* " (KEY WAS, not IS, …)" */
+static int append_shape(struct elc_buffer *text, const json_t *before, json_t *now) {
+    const char *key, *between = " (";
+    json_t *is;
+    int err = 0;
+    json_object_foreach(now, key, is) {
+        const json_t *was = json_object_get(before, key);
+        if (err || !was || json_equal(was, is))
+            continue;
+        err = elc_buffer_printf(text, "%s%s ", between, key);
+        if (!err)
+            err = append_value(text, was);
+        if (!err)
+            err = elc_buffer_printf(text, ", not ");
+        if (!err)
+            err = append_value(text, is);
+        between = ", ";
+    }
+    return err ? err : elc_buffer_printf(text, ")");
+}
+
 /* "; with NAME WAS, not IS" */
 static int append_difference(struct elc_buffer *text, const char *key, const json_t *was,
-                             const json_t *is) {
+                             json_t *is) {
     const struct setting *setting = find(key);
     const enum shown shown = setting ? setting->shown : AS_VALUE;
     const bool was_given = is_given(was, shown), both = was_given && is_given(is, shown);
-    int err = elc_buffer_printf(text, "%s%s %s%s%s", text->len > 0 ? "; " : "",
-                                was_given ? "with" : "without",
-                                shown == AS_ANOTHER && both ? "another " : "",
-                                setting ? setting->name : "--set ", setting ? "" : key);
+    int err = elc_buffer_printf(
+        text, "%s%s %s%s%s", text->len > 0 ? "; " : "", was_given ? "with" : "without",
+        (shown == AS_ANOTHER || shown == AS_SHAPE) && both ? "another " : "",
+        setting ? setting->name : "--set ", setting ? "" : key);
+    if (!err && shown == AS_SHAPE && both)
+        return append_shape(text, was, is);
     if (err || !was_given || shown == AS_ANOTHER || shown == AS_FLAG || shown == AS_NO_FLAG)
         return err;
     err = elc_buffer_printf(text, "%c", setting ? ' ' : '=');
@@ -95,9 +126,37 @@ static int append_difference(struct elc_buffer *text, const char *key, const jso
     return err || !both ? err : append_value(text, is);
 }
 
-/* Does --epochs say how long the run is? Its steps then follow from the input. */
-static bool by_epochs(const json_t *options) {
-    return json_integer_value(json_object_get(options, "epochs")) > 0;
+/* The value of a setting, or NULL where it follows from others: the steps under --epochs from the
+ * input, and the warm-up without --warmup from the configuration. */
+static json_t *given(const json_t *all, const char *key) {
+    json_t *value = json_object_get(all, key);
+    const bool by_epochs = json_integer_value(json_object_get(all, "epochs")) > 0;
+    const json_t *share = json_object_get(all, "warmup_proportion");
+    const bool follows = (strcmp(key, "steps") == 0 && by_epochs) ||
+                         (strcmp(key, "num_warmup_steps") == 0 && json_equal(value, share));
+    return follows ? NULL : value;
+}
+
+static bool differs(const json_t *before, const json_t *now, const char *key) {
+    const json_t *was = given(before, key), *is = given(now, key);
+    return (was || is) && !json_equal(was, is);
+}
+
+/* Another model to start from has other defaults, and another head has other keys. To say so is
+ * enough: what else is different of the configuration would not all have been given. */
+static bool is_other_network(const json_t *before, const json_t *now) {
+    static const char *const keys[] = {"init", "shape", "task", "head", "objective"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (differs(before, now, keys[i]))
+            return true;
+    return false;
+}
+
+/* Does a setting's default depend on the network? Shapes are the model's, if there is one. */
+static bool depends_on_network(const json_t *before, const json_t *now, const char *key) {
+    if (strcmp(key, "shape") == 0)
+        return differs(before, now, "init");
+    return !find(key) || strcmp(key, "learning_rate") == 0;
 }
 
 int elc_same_options(const json_t *before, json_t *now) {
@@ -105,15 +164,12 @@ int elc_same_options(const json_t *before, json_t *now) {
     const char *key;
     json_t *is;
     int err = 0;
+    const bool other_network = is_other_network(before, now);
     json_object_foreach(now, key, is) {
-        const json_t *was = json_object_get(before, key);
-        const bool steps = strcmp(key, "steps") == 0;
-        if (steps && by_epochs(before) && by_epochs(now))
-            continue; /* if the input is another one, that is found out later */
-        if (err || json_equal(was, is))
+        if (err || !differs(before, now, key) ||
+            (other_network && depends_on_network(before, now, key)))
             continue;
-        err = append_difference(&text, key, steps && by_epochs(before) ? NULL : was,
-                                steps && by_epochs(now) ? NULL : is);
+        err = append_difference(&text, key, given(before, key), given(now, key));
     }
     if (!err && text.len > 0)
         err = elc_fail(ELC_EINVAL,

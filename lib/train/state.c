@@ -34,13 +34,14 @@ static json_t *run_settings(const struct elc_run *run) {
         "shuffle", elc_examples_shuffled(options->train), "max_length",
         (json_int_t)header->max_length, "vocabulary", header->vocab.xxh3, "input",
         elc_kind_name(header->kind), "log_every", (json_int_t)options->log_every, "valid_every",
-        (json_int_t)(options->valid ? options->valid_every : 0), "valid", valid, "metric",
-        options->metric ? options->metric : "", "patience", (json_int_t)options->patience,
-        "train_batch_size", (json_int_t)recipe->batch_size, "learning_rate", recipe->learning_rate,
-        "num_warmup_steps", recipe->warmup, "lr_decay_power", recipe->decay_power, "adam_beta1",
-        recipe->adam.beta1, "adam_beta2", recipe->adam.beta2, "adam_epsilon", recipe->adam.epsilon,
-        "weight_decay_rate", recipe->adam.weight_decay, "adam_bias_correction",
-        (int)recipe->adam.bias_correction, "max_grad_norm", recipe->max_grad_norm);
+        (json_int_t)(options->valid && !options->valid_by_default ? options->valid_every : 0),
+        "valid", valid, "metric", options->metric ? options->metric : "", "patience",
+        (json_int_t)options->patience, "train_batch_size", (json_int_t)recipe->batch_size,
+        "learning_rate", recipe->learning_rate, "num_warmup_steps", recipe->warmup,
+        "lr_decay_power", recipe->decay_power, "adam_beta1", recipe->adam.beta1, "adam_beta2",
+        recipe->adam.beta2, "adam_epsilon", recipe->adam.epsilon, "weight_decay_rate",
+        recipe->adam.weight_decay, "adam_bias_correction", (int)recipe->adam.bias_correction,
+        "max_grad_norm", recipe->max_grad_norm);
 }
 
 static json_t *settings_json(const struct elc_run *run) {

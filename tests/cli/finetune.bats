@@ -367,6 +367,44 @@ setting() {
     cmp a/model.safetensors c/model.safetensors
 }
 
+@test "--resume names options as they were given" {
+    sed 's/"hidden_size": 16/"hidden_size": 24/' tiny.json > wide.json
+    begin() {
+        rm -rf m
+        train "$1" m --batch 6 --stop-after 0.001s --epochs 30 "${@:2}" || [ $? -eq 4 ]
+        [ ! -e m/done ]
+    }
+    says() { # MESSAGE COMMAND OPTION…
+        status_is 2 electra-train "$2" --vocab vocab.txt --log-every 1 -o m --resume "${@:3}"
+        [[ "${stderr_lines[0]}" == "electra-train: --resume: this run was started $1 (give the "* ]] ||
+            { echo "$stderr"; return 1; }
+    }
+    same='--config tiny.json --batch 6 --epochs 30'
+    # shellcheck disable=SC2086 # words
+    {
+        begin classify --double-order pairs.els
+        says 'with --epochs 30, not 20' classify --config tiny.json --batch 6 --epochs 20 --double-order pairs.els
+        says 'with --double-order' classify $same pairs.els
+        begin classify --valid three.els three.els
+        says 'without --warmup' classify $same --warmup 3 --valid three.els three.els
+        says 'with --set warmup_proportion=0.1, not 0.2' classify $same --set warmup_proportion=0.2 \
+            --valid three.els three.els
+        says 'with --batch 6, not 12' classify --config tiny.json --epochs 30 --batch 12 --valid three.els three.els
+        says 'without --valid-every' classify $same --valid-every 7 --valid three.els three.els
+        says 'with another --config (hidden_size 16, not 24)' classify --config wide.json --batch 6 \
+            --epochs 30 --valid three.els three.els
+        says 'with --head hf, not google' classify $same --head google --valid three.els three.els
+        begin classify three.els
+        says 'without --multi-label' classify $same --multi-label three.els
+        begin classify --warmup 3 three.els
+        says 'with --warmup 3' classify $same three.els
+        train classify start --steps 1 three.els
+        status_is 2 electra-train classify --init start --batch 6 --epochs 30 --warmup 3 --log-every 1 \
+            -o m --resume three.els
+        [[ "${stderr_lines[0]}" == *" was started without --init (give the "* ]]
+    }
+}
+
 # ---- bad input ----
 
 @test "what was rejected before is left out with --keep-going" {
