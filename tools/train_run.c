@@ -281,7 +281,7 @@ int train_open_streams(struct train *train, const struct elc_vocab *vocab, const
     err = elc_examples_open(&run->valid, &path, 1, ELC_IN_ORDER, tool->seed, false);
     if (!err)
         err = check_fit(run->valid, vocab, vocab_name, config);
-    return err ? err : pass_over_rejected(train, run->valid);
+    return err; /* of it, validation passes over whole texts */
 }
 
 /* ---- the end ---- */

@@ -24,7 +24,8 @@ struct elc_finetune_job {
     enum elc_finetune_task task;
     bool google;       /* google-research/electra's head, not transformers' */
     bool double_order; /* pairs are seen in both orders, epochs taking turns */
-    bool keep_going;   /* texts of the validation stream without a known label are passed over */
+    bool keep_going;   /* texts of the validation stream that were rejected before, or are without a
+                          known label, are passed over */
 
     char *init;                /* the model to start from, a directory; NULL: random weights */
     struct elc_config network; /* its shape; `labels` and `architecture` are those it comes with */

@@ -13,10 +13,12 @@ struct check {
     struct elc_window_order order;
     uint8_t *passed_over; /* [records] */
     bool passes_over;     /* the present text */
+    bool is_impossible;   /* QA: the present text's question */
     struct answer_sums answers;
 };
 
-/* A label that was not seen in training takes its text with it, all windows of it. */
+/* A window that was rejected before, or has a label that was not seen in training, takes its text
+ * with it, all windows of it. */
 static void pass_over(struct check *check, uint64_t number) {
     const uint64_t n = check->passes_over ? 1 : check->order.k; /* the windows before too */
     check->f->job->n_passed_over += !check->passes_over;
@@ -34,23 +36,41 @@ static int check_window(struct check *check, const struct elc_record *record) {
     return check->f->job->task == ELC_TASK_TAG ? tag_best(&best, record, labelled->n) : 0;
 }
 
+/* The place of a record among the windows. One that was rejected need not know its own: it stands
+ * where the window would. */
+static int follow(struct check *check, const struct elc_record *record, bool is_rejected) {
+    uint64_t k, n;
+    const struct elc_field *id = elc_record_find(record, "id");
+    struct elc_window_order *order = &check->order;
+    int err = elc_record_window(record, &k, &n);
+    if (!err && is_rejected && !elc_record_find(record, "window") && !elc_windows_done(order)) {
+        k = order->k + 1;
+        n = order->n;
+    }
+    return err ? err : elc_windows_follow(order, k, n, id);
+}
+
 static int check_record(struct check *check, const struct elc_record *record, uint64_t number) {
     struct finetuning *f = check->f;
     struct elc_labelled *labelled = &f->valid_batches.labelled;
-    uint64_t k, n;
-    int err = elc_record_window(record, &k, &n);
-    if (!err)
-        err = elc_windows_follow(&check->order, k, n, elc_record_find(record, "id"));
+    const bool is_rejected = f->job->keep_going && elc_record_find(record, "error");
+    int err = follow(check, record, is_rejected);
     if (err)
         return err;
-    check->passes_over = check->passes_over && k > 1;
-    err = elc_labelled_read(labelled, record, f->valid_header, &f->labelling);
-    f->has_impossible |= labelled->target.impossible;
+    const bool is_first = check->order.k == 1;
+    check->passes_over = check->passes_over && !is_first;
+    check->is_impossible = check->is_impossible && !is_first;
+    if (!is_rejected) {
+        err = elc_labelled_read(labelled, record, f->valid_header, &f->labelling);
+        check->is_impossible |= labelled->target.impossible;
+    }
     const bool is_unseen = err && labelled->unseen && f->job->keep_going;
-    if (is_unseen || (!err && check->passes_over)) {
+    if (is_rejected || is_unseen || (!err && check->passes_over)) {
         pass_over(check, number);
         return 0;
     }
+    if (elc_windows_done(&check->order))
+        f->has_impossible |= check->is_impossible;
     return err ? err : check_window(check, record);
 }
 

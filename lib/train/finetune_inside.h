@@ -37,8 +37,8 @@ struct finetuning {
 };
 
 /* Everything that validation would stumble over (finetune_check.c): each text has all its windows,
- * in order, and labels that were seen in training; with --keep-going, texts without are marked in
- * f->passed_over and counted. */
+ * in order, none of which was rejected before, and labels that were seen in training; with
+ * --keep-going, texts without are marked in f->passed_over and counted. */
 int elc_finetune_check_valid(struct finetuning *f, struct elc_examples *valid) ELC_MUST_CHECK;
 /* The names of what validation reports, NULL at the end (struct elc_task). */
 const char *const *elc_finetune_metrics(enum elc_finetune_task task);

@@ -888,6 +888,26 @@ windows_apart() {
     done
 }
 
+@test "--keep-going passes over a text that has a rejected window" {
+    questions
+    id=$(electra-view q.els | grep '"window":\[2,' | sed -nE '1s/.*"id":("[^"]*").*/\1/p')
+    [ -n "$id" ]
+    electra-view --header q.els | grep -v "\"id\":$id" | electra-view --from jsonl > rest.els
+    train qa rest --steps 2 --valid rest.els q.els
+    for window in '"window":[2,9],' ''; do
+        n=$(electra-view q.els | sed -nE "/\"id\":$id/s/.*\"window\":\[2,([0-9]+)\].*/\1/p")
+        electra-view --header q.els |
+            sed -E "/\"id\":$id/s/.*(\"ids\":\[[^]]*\]).*\"window\":\[2,[0-9]+\].*/{\"id\":$id,\1,${window/9/$n}\"error\":\"no\"}/" |
+            electra-view --from jsonl > some.els
+        [ "$(electra-view some.els | grep -c '"error":')" -eq 1 ]
+        rm -rf some
+        refuses qa --valid some.els q.els
+        status_is 3 train qa some --steps 2 --keep-going --valid some.els q.els
+        [[ "$stderr" == *": 1 records rejected" ]]
+        diff <(steady rest.out) <(steady some.out)
+    done
+}
+
 @test "a task that the model is not for" {
     train tag m --steps 1 tags.els
     status_is 1 electra-score -m m --task classify three.els
