@@ -249,7 +249,7 @@ EOT
     status_is 2 train m3 --hours 1 --steps 2 a.els
     [[ ${stderr_lines[0]} == *'give one'* ]]
     status_is 4 train m4 --hours 1 --stop-after 0.01s a.els
-    fails 2 'with --hours 1.0, not 2.0' train m4 --hours 2 --resume a.els
+    fails 2 'with --hours 1, not 2' train m4 --hours 2 --resume a.els
 }
 
 @test "--patience ends a run that gets no better" {
