@@ -64,8 +64,9 @@ int elc_checkpoint_publish_model(const char *directory, const char *target) ELC_
 int elc_checkpoint_prune(const char *directory, uint64_t newest, size_t keep,
                          uint64_t best) ELC_MUST_CHECK;
 
-/* The step of the newest checkpoint whose manifest verifies. 1 found, 0 there is none, or an error
- * when there are checkpoints and none is whole. `*damaged` counts newer ones passed over. */
+/* The step of the newest checkpoint whose manifest verifies. 1 found, 0 there is none, or an error:
+ * ELC_EFORMAT when there are checkpoints and all are damaged, another one when it cannot be told
+ * whether a checkpoint is. `*damaged` counts newer ones passed over. */
 int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) ELC_MUST_CHECK;
 /* state.json of a checkpoint, appended to `state`. */
 int elc_checkpoint_state(const char *directory, uint64_t step,

@@ -304,13 +304,15 @@ int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) 
     for (size_t i = 0; !err && found <= 0 && i < list.n; i++) {
         char *path = checkpoint_path(directory, PREFIX, list.steps[i]);
         found = path ? elc_manifest_verify(path) : ELC_ENOMEM;
+        free(path);
         if (found == 0) {
             *step = list.steps[i];
             found = 1;
-        } else {
+        } else if (found == ELC_EFORMAT) {
             ++*damaged;
+        } else {
+            err = found; /* it may well be whole: an older one would do away with it */
         }
-        free(path);
     }
     free(list.steps);
     return found;

@@ -140,7 +140,8 @@ static int describe(json_t *object, const char *directory,
     uint64_t step = 0;
     int found = elc_checkpoint_find(directory, &step, damaged);
     if (found < 0)
-        return elc_context(found, "%s: no checkpoint is whole", directory);
+        return found == ELC_EFORMAT ? elc_context(found, "%s: no checkpoint is whole", directory)
+                                    : found;
     char message[1024];
     (void)snprintf(message, sizeof message, "%s", *damaged > 0 ? elc_error() : "");
     int err = found ? describe_run(object, directory, step, *damaged)

@@ -1,10 +1,12 @@
 /* Manifests: {"electra": 1, "files": {"state/state.json": {"bytes": n, "xxh3": 32 digits}, …}}. */
 #include "manifest.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 #define XXH_INLINE_ALL
@@ -34,13 +36,24 @@ static int hash_input(XXH128_hash_t *hash, size_t *bytes, struct elc_input *inpu
     return 0;
 }
 
+/* A file could not be read: that there is none is damage, any other failure may pass. */
+static int damage_if_absent(int err, const char *path) {
+    if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+        return err;
+    return elc_fail(ELC_EFORMAT, "%s: damaged, the file is missing", path);
+}
+
 /* Size and XXH3-128, as 32 hexadecimal digits, of a file under `root`. */
 static int hash_file(char digits[33], size_t *bytes, const char *root, const char *relative) {
     char *path = elc_path_join(root, relative);
     struct elc_input input;
     XXH128_hash_t hash;
-    int err = path ? elc_input_open(&input, path) : ELC_ENOMEM;
-    if (!err) {
+    if (!path)
+        return ELC_ENOMEM;
+    int err = elc_input_open(&input, path);
+    if (err) {
+        err = damage_if_absent(err, path);
+    } else {
         err = hash_input(&hash, bytes, &input);
         elc_input_close(&input);
     }
@@ -99,10 +112,14 @@ int elc_manifest_verify(const char *root) {
     struct elc_map map = {0};
     int err = elc_map_open(&map, path);
     json_t *manifest = NULL;
-    if (!err) {
-        json_error_t error;
+    if (err) {
+        err = damage_if_absent(err, path);
+    } else {
+        json_error_t error = {0};
         manifest = json_loadb((const char *)map.data, map.len, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(json_object_get(manifest, "files")))
+        if (!manifest && json_error_code(&error) == json_error_out_of_memory)
+            err = elc_fail_memory(map.len);
+        else if (!json_is_object(json_object_get(manifest, "files")))
             err = elc_fail(ELC_EFORMAT, "%s: damaged", path);
     }
     const char *relative;

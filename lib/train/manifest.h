@@ -8,7 +8,7 @@
 
 /* Describes files[n], paths below the directory `root`. */
 int elc_manifest_write(const char *root, const char *const *files, size_t n) ELC_MUST_CHECK;
-/* ELC_EFORMAT names the file that is not as it was. */
+/* ELC_EFORMAT names the file that is not as it was, or gone; other errors say nothing of it. */
 int elc_manifest_verify(const char *root) ELC_MUST_CHECK;
 
 #endif

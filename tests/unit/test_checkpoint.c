@@ -339,6 +339,31 @@ static void when_all_are_damaged_that_is_an_error(void **state) {
     assert_non_null(strstr(elc_error(), "checkpoint-10/state/state.json: damaged"));
 }
 
+/* The older ones would take its place, and with the next save it would be gone. */
+static void one_that_cannot_be_read_is_not_passed_over(void **state) {
+    struct fixture *f = *state;
+    save(f, 10);
+    save(f, 20);
+    static const char *const names[] = {"checkpoint-20/manifest.json",
+                                        "checkpoint-20/state/state.json"};
+    for (size_t i = 0; i < 2; i++) {
+        char *path = inside(f, names[i]), *kept = inside(f, "kept");
+        uint64_t step;
+        size_t damaged;
+        assert_int_equal(rename(path, kept), 0);
+        assert_int_equal(symlink(path, path), 0); /* open fails, but not for want of a file */
+        assert_int_equal(elc_checkpoint_find(f->directory, &step, &damaged), ELC_EIO);
+        assert_int_equal(damaged, 0);
+        assert_non_null(strstr(elc_error(), path));
+        assert_int_equal(unlink(path), 0);
+        expect_found(f, 10, 1); /* there is none: damage */
+        assert_int_equal(rename(kept, path), 0);
+        free(path);
+        free(kept);
+    }
+    expect_found(f, 20, 0);
+}
+
 /* Else they would crowd out the good ones, being newer. */
 static void damaged_newer_ones_go_with_the_next_save(void **state) {
     struct fixture *f = *state;
@@ -467,6 +492,7 @@ int main(void) {
         WITH_FIXTURE(three_and_the_best_are_kept),
         WITH_FIXTURE(a_damaged_one_is_passed_over),
         WITH_FIXTURE(when_all_are_damaged_that_is_an_error),
+        WITH_FIXTURE(one_that_cannot_be_read_is_not_passed_over),
         WITH_FIXTURE(damaged_newer_ones_go_with_the_next_save),
         WITH_FIXTURE(a_manifest_leads_nowhere_else),
         WITH_FIXTURE(a_failed_save_leaves_what_was_there),
