@@ -104,9 +104,8 @@ static double share_done(const struct elc_run *run) {
 }
 
 static bool is_spent(const struct elc_run *run) {
-    const uint64_t patience = run->options->patience;
     bool budget = run->steps > 0 ? run->progress.step >= run->steps : share_done(run) >= 1;
-    return budget || (patience > 0 && run->since_best >= patience);
+    return budget || elc_run_is_out_of_patience(run);
 }
 
 /* Of the next step. Under --hours the decay follows the clock, in milliseconds. */

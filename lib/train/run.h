@@ -113,5 +113,7 @@ bool elc_metric_is_low(const char *name);
 /* ELC_EINVAL for a --metric that validation does not report. */
 int elc_run_check_metric(const struct elc_run *run) ELC_MUST_CHECK;
 int elc_run_validate(struct elc_run *run) ELC_MUST_CHECK;
+/* --patience: have there been so many validations in a row without a better one? */
+bool elc_run_is_out_of_patience(const struct elc_run *run);
 
 #endif

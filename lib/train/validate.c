@@ -25,6 +25,11 @@ int elc_run_check_metric(const struct elc_run *run) {
     return known ? 0 : elc_fail(ELC_EINVAL, "--metric: '%s' is no metric of validation", metric);
 }
 
+bool elc_run_is_out_of_patience(const struct elc_run *run) {
+    const uint64_t patience = run->options->patience;
+    return patience > 0 && run->since_best >= patience;
+}
+
 /* Keeps the checkpoint of this step if it is the best one; ends the run when none was for long. */
 static int judge(struct elc_run *run, const json_t *line) {
     char key[64];
@@ -38,7 +43,7 @@ static int judge(struct elc_run *run, const json_t *line) {
         return elc_run_save(run);
     }
     run->since_best++;
-    if (run->options->patience > 0 && run->since_best >= run->options->patience) {
+    if (elc_run_is_out_of_patience(run)) {
         run->finished = true;
         elc_run_note(run, false, "%" PRIu64 " validations without a better %s: ended",
                      run->since_best, run->options->metric);
