@@ -36,7 +36,8 @@ int elc_parallel_for(struct elc_pool *pool, size_t n_items, elc_work *work,
 
 /* An ordered pipeline: jobs are read one at a time in order, worked on by several threads at
  * once, and written one at a time in the order in which they were read.
- * The caller owns the jobs: an array of `n_jobs` structs of `job_size` bytes, reused in turn. */
+ * A job is a struct of the caller's of `job_size` bytes, zeros at first; `n_jobs` of them are
+ * reused in turn, and what they hold may stay in them for the next time. */
 struct elc_pipeline {
     /* Fills a job: 1 filled, 0 end of input, negative error. */
     int (*read)(void *context, void *job);
@@ -44,12 +45,17 @@ struct elc_pipeline {
     int (*work)(void *context, void *job, int worker);
     /* Takes the result of a job. 0 or negative error. */
     int (*write)(void *context, void *job);
+    /* Frees what a job holds, at the end, whatever became of it. May be NULL: nothing. */
+    void (*free)(void *job);
     void *context;
-    void *jobs;
     size_t job_size;
-    size_t n_jobs; /* at least 1; 2·n_threads + 2 keeps all threads busy */
+    size_t n_jobs; /* at least 1 */
     int n_threads; /* the caller's thread counts */
 };
+
+/* Jobs that keep threads busy: one for each, one that waits to be written while another is read. No
+ * more, as memory that is new to a CPU costs time, too. A single thread does all this in turn. */
+size_t elc_pipeline_jobs(size_t n_threads);
 
 /* Runs to the end of input or the first error in input order; jobs before it are written. */
 int elc_pipeline_run(const struct elc_pipeline *pipeline) ELC_MUST_CHECK;

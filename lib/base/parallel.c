@@ -232,6 +232,7 @@ enum job_state { FREE, READING, FILLED, WORKING, WORKED, WRITING };
  * most urgent thing: write the next job, else work on the oldest filled one, else read one. */
 struct line {
     const struct elc_pipeline *pipeline;
+    char *jobs;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     enum job_state *states;
@@ -240,8 +241,8 @@ struct line {
     struct failure failure; /* jobs from its item on are neither worked on nor written */
 };
 
-static void *job_at(const struct elc_pipeline *pipeline, size_t slot) {
-    return (char *)pipeline->jobs + slot * pipeline->job_size;
+static void *job_at(const struct line *line, size_t slot) {
+    return line->jobs + slot * line->pipeline->job_size;
 }
 
 static bool failed_before(const struct line *line, size_t job) {
@@ -260,7 +261,7 @@ static void step_write(struct line *line) {
     size_t job = line->next_write, slot = job % p->n_jobs;
     line->states[slot] = WRITING;
     pthread_mutex_unlock(&line->mutex);
-    int code = p->write(p->context, job_at(p, slot));
+    int code = p->write(p->context, job_at(line, slot));
     pthread_mutex_lock(&line->mutex);
     if (code)
         failure_note(&line->failure, job, code);
@@ -274,7 +275,7 @@ static void step_work(struct line *line, int worker) {
     size_t job = line->next_work++, slot = job % p->n_jobs;
     line->states[slot] = WORKING;
     pthread_mutex_unlock(&line->mutex);
-    int code = p->work(p->context, job_at(p, slot), worker);
+    int code = p->work(p->context, job_at(line, slot), worker);
     pthread_mutex_lock(&line->mutex);
     if (code)
         failure_note(&line->failure, job, code);
@@ -287,7 +288,7 @@ static void step_read(struct line *line) {
     line->states[slot] = READING;
     line->reading = true;
     pthread_mutex_unlock(&line->mutex);
-    int code = p->read(p->context, job_at(p, slot));
+    int code = p->read(p->context, job_at(line, slot));
     pthread_mutex_lock(&line->mutex);
     line->reading = false;
     line->states[slot] = code > 0 ? FILLED : FREE;
@@ -335,24 +336,36 @@ static int line_work(void *context, size_t item, int worker) {
     return 0;
 }
 
-int elc_pipeline_run(const struct elc_pipeline *pipeline) {
-    struct line line = {.pipeline = pipeline};
-    line.states = calloc(pipeline->n_jobs, sizeof *line.states);
-    if (!line.states)
-        return elc_fail_memory(pipeline->n_jobs);
+static int run_line(struct line *line) {
     struct elc_pool *pool;
-    int err = elc_pool_new(&pool, pipeline->n_threads);
-    if (err) {
-        free(line.states);
+    int err = elc_pool_new(&pool, line->pipeline->n_threads);
+    if (err)
         return err;
-    }
-    pthread_mutex_init(&line.mutex, NULL);
-    pthread_cond_init(&line.changed, NULL);
-    err = elc_parallel_for(pool, (size_t)elc_pool_threads(pool), line_work, &line);
+    pthread_mutex_init(&line->mutex, NULL);
+    pthread_cond_init(&line->changed, NULL);
+    err = elc_parallel_for(pool, (size_t)elc_pool_threads(pool), line_work, line);
     elc_pool_destroy(pool);
-    pthread_cond_destroy(&line.changed);
-    pthread_mutex_destroy(&line.mutex);
-    free(line.states);
-    int failed = failure_raise(&line.failure);
+    pthread_cond_destroy(&line->changed);
+    pthread_mutex_destroy(&line->mutex);
+    int failed = failure_raise(&line->failure);
     return failed ? failed : err;
+}
+
+int elc_pipeline_run(const struct elc_pipeline *pipeline) {
+    const size_t n = pipeline->n_jobs;
+    struct line line = {
+        .pipeline = pipeline,
+        .jobs = calloc(n, pipeline->job_size),
+        .states = calloc(n, sizeof *line.states),
+    };
+    int err = line.jobs && line.states ? run_line(&line) : elc_fail_memory(n * pipeline->job_size);
+    for (size_t i = 0; line.jobs && pipeline->free && i < n; i++)
+        pipeline->free(job_at(&line, i));
+    free(line.jobs);
+    free(line.states);
+    return err;
+}
+
+size_t elc_pipeline_jobs(size_t n_threads) {
+    return n_threads > 1 ? n_threads + 2 : 1;
 }

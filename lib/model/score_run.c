@@ -208,47 +208,43 @@ static int write_job(void *context, void *item) {
 
 /* ---- the run ---- */
 
-static void free_jobs(struct job *jobs, size_t n_jobs) {
-    for (size_t i = 0; jobs && i < n_jobs; i++) {
-        elc_header_free(&jobs[i].header);
-        elc_buffer_free(&jobs[i].batch.payload);
-        elc_buffer_free(&jobs[i].batch.out);
-        elc_buffer_free(&jobs[i].batch.messages);
-    }
-    free(jobs);
+static void free_job(void *item) {
+    struct job *job = item;
+    elc_header_free(&job->header);
+    elc_buffer_free(&job->batch.payload);
+    elc_buffer_free(&job->batch.out);
+    elc_buffer_free(&job->batch.messages);
 }
 
 static void free_workers(struct elc_score_worker *workers, size_t n_workers) {
-    for (size_t i = 0; workers && i < n_workers; i++)
+    for (size_t i = 0; i < n_workers; i++)
         elc_score_worker_free(&workers[i]);
     free(workers);
 }
 
 int elc_scorer_run(struct elc_scorer *scorer, struct elc_score_run *run) {
-    size_t n_workers = (size_t)scorer->options.n_threads, n_jobs = 2 * n_workers + 2;
+    const size_t n_workers = (size_t)scorer->options.n_threads;
     struct line line = {
         .scorer = scorer,
         .run = run,
         .workers = calloc(n_workers, sizeof *line.workers),
     };
-    struct job *jobs = calloc(n_jobs, sizeof *jobs);
-    int err = line.workers && jobs ? 0 : elc_fail_memory(n_jobs * sizeof *jobs);
-    for (size_t i = 0; !err && run->profiles && i < n_workers; i++)
+    if (!line.workers)
+        return elc_fail_memory(n_workers * sizeof *line.workers);
+    for (size_t i = 0; run->profiles && i < n_workers; i++)
         line.workers[i].pass.workspace.profile = &run->profiles[i];
-    if (!err) {
-        const struct elc_pipeline pipeline = {
-            .read = read_job,
-            .work = work_job,
-            .write = write_job,
-            .context = &line,
-            .jobs = jobs,
-            .job_size = sizeof *jobs,
-            .n_jobs = n_jobs,
-            .n_threads = scorer->options.n_threads,
-        };
-        err = elc_pipeline_run(&pipeline);
-    }
-    free_jobs(jobs, n_jobs);
+    const struct elc_pipeline pipeline = {
+        .read = read_job,
+        .work = work_job,
+        .write = write_job,
+        .free = free_job,
+        .context = &line,
+        .job_size = sizeof(struct job),
+        /* more, for a text of many windows is one batch, which the others would wait for */
+        .n_jobs = 2 * elc_pipeline_jobs(n_workers),
+        .n_threads = scorer->options.n_threads,
+    };
+    int err = elc_pipeline_run(&pipeline);
     free_workers(line.workers, n_workers);
     elc_buffer_free(&line.block.payload);
     elc_buffer_free(&line.out_block.payload);

@@ -91,30 +91,25 @@ static int write_job(void *context, void *argument) {
     return !err && flow->run->flush ? elc_output_flush(flow->run->output) : err;
 }
 
+static void free_job(void *argument) {
+    struct job *job = argument;
+    elc_header_free(&job->header);
+    elc_buffer_free(&job->in.payload);
+    elc_buffer_free(&job->out.payload);
+}
+
 static int run_pass(struct flow *flow) {
-    const size_t n_jobs = 2 * flow->run->n_threads + 2;
-    struct job *jobs = calloc(n_jobs, sizeof *jobs);
-    int err = jobs ? 0 : elc_fail_memory(0);
-    if (!err) {
-        const struct elc_pipeline pipeline = {
-            .read = read_job,
-            .work = work_job,
-            .write = write_job,
-            .context = flow,
-            .jobs = jobs,
-            .job_size = sizeof *jobs,
-            .n_jobs = n_jobs,
-            .n_threads = (int)flow->run->n_threads,
-        };
-        err = elc_pipeline_run(&pipeline);
-    }
-    for (size_t i = 0; jobs && i < n_jobs; i++) {
-        elc_header_free(&jobs[i].header);
-        elc_buffer_free(&jobs[i].in.payload);
-        elc_buffer_free(&jobs[i].out.payload);
-    }
-    free(jobs);
-    return err;
+    const struct elc_pipeline pipeline = {
+        .read = read_job,
+        .work = work_job,
+        .write = write_job,
+        .free = free_job,
+        .context = flow,
+        .job_size = sizeof(struct job),
+        .n_jobs = elc_pipeline_jobs(flow->run->n_threads),
+        .n_threads = (int)flow->run->n_threads,
+    };
+    return elc_pipeline_run(&pipeline);
 }
 
 /* ---- once, or several times ---- */

@@ -74,26 +74,23 @@ static int write_job(void *context, void *argument) {
     return 0;
 }
 
+static void free_job(void *argument) {
+    struct job *job = argument;
+    elc_buffer_free(&job->chunk.text);
+}
+
 static int run_pipeline(struct flow *flow) {
-    const size_t n_jobs = 2 * flow->run->n_threads + 2;
-    struct job *jobs = calloc(n_jobs, sizeof *jobs);
-    if (!jobs)
-        return elc_fail_memory(n_jobs * sizeof *jobs);
     const struct elc_pipeline pipeline = {
         .read = read_job,
         .work = work_job,
         .write = write_job,
+        .free = free_job,
         .context = flow,
-        .jobs = jobs,
-        .job_size = sizeof *jobs,
-        .n_jobs = n_jobs,
+        .job_size = sizeof(struct job),
+        .n_jobs = elc_pipeline_jobs(flow->run->n_threads),
         .n_threads = (int)flow->run->n_threads,
     };
-    int err = elc_pipeline_run(&pipeline);
-    for (size_t i = 0; i < n_jobs; i++)
-        elc_buffer_free(&jobs[i].chunk.text);
-    free(jobs);
-    return err;
+    return elc_pipeline_run(&pipeline);
 }
 
 static int make_workers(struct flow *flow) {

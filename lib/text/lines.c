@@ -7,6 +7,8 @@
 
 #include "electra/file.h"
 
+/* What is read at once is a job of a pipeline: enough that passing it on costs nothing beside it,
+ * little enough for a CPU's cache to hold it with what becomes of it. */
 enum { READ_BYTES = 128 * 1024 };
 
 static char standard_input[] = "-";

@@ -252,7 +252,8 @@ static void worker_free(struct worker *worker) {
     record_maker_free(&worker->maker);
 }
 
-static void job_free(struct job *job) {
+static void job_free(void *argument) {
+    struct job *job = argument;
     sample_chunk_free(&job->chunk);
     elc_buffer_free(&job->rejections);
     elc_buffer_free(&job->records);
@@ -263,37 +264,32 @@ static void job_free(struct job *job) {
 }
 
 static int run_pipeline(struct flow *flow) {
-    size_t n_threads = flow->options->n_threads, n_jobs = n_threads > 1 ? n_threads + 2 : 1;
-    struct job *jobs = calloc(n_jobs, sizeof *jobs);
+    const size_t n_threads = flow->options->n_threads;
     flow->workers = calloc(n_threads, sizeof *flow->workers);
-    int err = jobs && flow->workers ? 0 : elc_fail_memory(0);
-    if (!err) {
-        for (size_t i = 0; i < n_threads; i++)
-            flow->workers[i] = (struct worker){
-                .reader.options = flow->options,
-                .maker = {.options = flow->options,
-                          .tokenizer = flow->run->tokenizer,
-                          .layout = flow->layout,
-                          .google = flow->google},
-            };
-        const struct elc_pipeline pipeline = {
-            .read = read_job,
-            .work = work_job,
-            .write = write_job,
-            .context = flow,
-            .jobs = jobs,
-            .job_size = sizeof *jobs,
-            .n_jobs = n_jobs,
-            .n_threads = (int)n_threads,
+    if (!flow->workers)
+        return elc_fail_memory(n_threads * sizeof *flow->workers);
+    for (size_t i = 0; i < n_threads; i++)
+        flow->workers[i] = (struct worker){
+            .reader.options = flow->options,
+            .maker = {.options = flow->options,
+                      .tokenizer = flow->run->tokenizer,
+                      .layout = flow->layout,
+                      .google = flow->google},
         };
-        err = elc_pipeline_run(&pipeline);
-    }
-    for (size_t i = 0; jobs && i < n_jobs; i++)
-        job_free(&jobs[i]);
-    for (size_t i = 0; flow->workers && i < n_threads; i++)
+    const struct elc_pipeline pipeline = {
+        .read = read_job,
+        .work = work_job,
+        .write = write_job,
+        .free = job_free,
+        .context = flow,
+        .job_size = sizeof(struct job),
+        .n_jobs = elc_pipeline_jobs(n_threads),
+        .n_threads = (int)n_threads,
+    };
+    int err = elc_pipeline_run(&pipeline);
+    for (size_t i = 0; i < n_threads; i++)
         worker_free(&flow->workers[i]);
     free(flow->workers);
-    free(jobs);
     return err;
 }
 

@@ -122,6 +122,7 @@ static void there_is_at_least_one_cpu(void **state) {
 struct job {
     size_t number;
     unsigned long value;
+    char *held; /* from one use to the next */
 };
 
 struct line {
@@ -150,6 +151,8 @@ static int read_job(void *context, void *argument) {
     int result = line->n_read < line->n_jobs;
     job->number = line->n_read++;
     job->value = 0;
+    if (!job->held)
+        job->held = malloc(1);
     if (job->number == line->fail_read)
         result = elc_fail(ELC_EIO, "read %zu", job->number);
     atomic_fetch_sub(&line->reading, 1);
@@ -184,13 +187,23 @@ static int write_job(void *context, void *argument) {
     return result;
 }
 
+static void free_job(void *argument) {
+    struct job *job = argument;
+    free(job->held);
+}
+
 static int run(struct line *line, int n_threads, size_t n_slots) {
-    struct job *jobs = calloc(n_slots, sizeof *jobs);
-    assert_non_null(jobs);
-    const struct elc_pipeline pipeline = {read_job, work_job,     write_job, line,
-                                          jobs,     sizeof *jobs, n_slots,   n_threads};
+    const struct elc_pipeline pipeline = {
+        .read = read_job,
+        .work = work_job,
+        .write = write_job,
+        .free = free_job,
+        .context = line,
+        .job_size = sizeof(struct job),
+        .n_jobs = n_slots,
+        .n_threads = n_threads,
+    };
     int result = elc_pipeline_run(&pipeline);
-    free(jobs);
     assert_false(atomic_load(&line->overlap));
     return result;
 }
