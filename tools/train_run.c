@@ -216,7 +216,8 @@ bool train_prepare(struct train *train, int *status) {
         return false;
     }
     if (train->resume && is_done(train)) {
-        tool_note(tool, "%s: done already", train->directory);
+        tool_warn(tool, "%s: done already: nothing to do (another run needs another -o)",
+                  train->directory);
         discard_input(tool);
         *status = tool_end(tool, TOOL_DONE);
         return false;

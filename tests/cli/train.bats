@@ -349,8 +349,10 @@ waiting_run() {
     [ -e m/done ]
     find m -exec stat -c '%n %Y %Z %i' {} + | sort > before
     status_is 0 train m --steps 6 --resume a.els
-    [ -z "$stderr" ]
+    [ "$stderr" = "electra-train: m: done already: nothing to do (another run needs another -o)" ]
     [ ! -s m.out ]
+    status_is 0 train m --steps 6 --resume -q a.els
+    [ -z "$stderr" ]
     status_is 0 train m --resume --steps 99 no-such.els
     set -o pipefail
     head -c 1000000 /dev/zero | train m --steps 6 --resume
