@@ -273,6 +273,22 @@ static void a_pattern_s_matches_are_the_words(void **state) {
     elc_tokenizer_destroy(odd);
 }
 
+/* As Hugging Face's WordPiece has it: tokenizers 0.23 gave what is expected. */
+static void a_pattern_s_word_may_begin_with_signs(void **state) {
+    (void)state;
+    static const char signs[] =
+        "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n#\n##\n###\n##b\n####b\n";
+    static const struct elc_tokenizer_options options = {.strip_accents = -1, .pattern = "[^ ]+"};
+    struct fixture f = {0};
+    assert_int_equal(elc_vocab_parse(&f.vocab, signs, strlen(signs), "v"), 0);
+    assert_int_equal(elc_tokenizer_new(&f.uncased, f.vocab, &options), 0);
+    check(&f, f.uncased, "##b ## ####b", 12, "##b@0-3/0 ##@4-6/1 ####b@7-12/2");
+    check(&f, f.uncased, "a##b ab ##bb ###", 16,
+          "a@0-1/0 ####b@1-4/0 a@5-6/1 ##b@6-7/1 ##b@8-11/2 ##b@11-12/2 ###@13-16/3");
+    elc_tokenizer_destroy(f.uncased);
+    elc_vocab_destroy(f.vocab);
+}
+
 static void patterns_are_refused(void **state) {
     const struct fixture *f = *state;
     static const struct {
@@ -497,6 +513,7 @@ int main(void) {
         cmocka_unit_test(an_encoding_belongs_to_one_tokenizer),
         cmocka_unit_test(google_s_rules_differ),
         cmocka_unit_test(a_pattern_s_matches_are_the_words),
+        cmocka_unit_test(a_pattern_s_word_may_begin_with_signs),
         cmocka_unit_test(patterns_are_refused),
         cmocka_unit_test(a_pattern_that_explodes_is_stopped),
         cmocka_unit_test(bert_s_rules_as_a_model_has_them),
