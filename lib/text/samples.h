@@ -41,7 +41,7 @@ struct sample_source {
     struct elc_chunk file;
     json_t *document;
     size_t article, paragraph;
-    uint64_t replaced;
+    uint64_t replaced; /* invalid sequences since the last chunk: the next one's */
 };
 int sample_source_open(struct sample_source *source, const struct elc_tokenize_options *options,
                        char *const *paths, size_t n_paths) ELC_MUST_CHECK;

@@ -333,6 +333,8 @@ int elc_tokenize_run(struct elc_tokenize_run *run, const struct elc_tokenize_opt
     if (!err)
         err = run_pipeline(&flow);
     if (!err)
+        run->counts.replaced += flow.source.replaced; /* in documents that no text came after */
+    if (!err)
         err = elc_writer_end(&flow.writer);
     sample_source_close(&flow.source);
     elc_packer_destroy(flow.packer);

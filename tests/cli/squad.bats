@@ -207,3 +207,15 @@ END
     status_is 1 electra-tokenize --vocab vocab.txt --squad --invalid error -o out.els x.json
     [[ $stderr == *"x.json: invalid UTF-8 at byte "* ]]
 }
+
+@test "bytes that are not UTF-8 are counted where no paragraph follows" {
+    questions '{"id":"q","question":"a"}'
+    printf '{"data":[],"version":"\xFF"}' > none.json
+    for j in 1 3; do
+        status_is 0 electra-tokenize --vocab vocab.txt --squad -j $j -o out.els none.json none.json
+        [ "$stderr" = "electra-tokenize: 2 invalid UTF-8 sequences were replaced by U+FFFD" ]
+        status_is 0 electra-tokenize --vocab vocab.txt --squad -j $j -o out.els \
+            none.json x.json none.json
+        [ "$stderr" = "electra-tokenize: 2 invalid UTF-8 sequences were replaced by U+FFFD" ]
+    done
+}
