@@ -52,7 +52,9 @@ struct elc_count_run {
     char *const *paths;                    /* operands of text; n_paths 0: standard input */
     size_t n_paths;
     size_t n_threads;
-    uint64_t max_words; /* distinct ones of each thread's; another one is ELC_ELIMIT */
+    /* Distinct words of the input; more are ELC_ELIMIT, whatever n_threads is. Until the threads'
+     * counts are merged at the end, each thread may hold as many. */
+    uint64_t max_words;
     void *context;
     void (*progress)(void *context, const struct elc_count_run *run); /* may be NULL */
     uint64_t n_lines;
