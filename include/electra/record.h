@@ -107,7 +107,7 @@ int elc_builder_bin(struct elc_builder *builder, const char *key, const void *by
 int elc_builder_room(struct elc_builder *builder, const char *key, size_t len,
                      uint8_t **room) ELC_MUST_CHECK;
 /* Writes `count` numbers to `to`, little-endian, in `width` (1, 2, 4) bytes each. Returns where
- * they end. */
+ * they end. `numbers` may be NULL where there are none. */
 uint8_t *elc_put_numbers(uint8_t *to, const uint32_t *numbers, size_t count, unsigned width);
 /* `count` numbers stored in this way. */
 int elc_builder_numbers(struct elc_builder *builder, const char *key, const uint32_t *numbers,

@@ -85,7 +85,8 @@ uint8_t *elc_put_numbers(uint8_t *to, const uint32_t *numbers, size_t count, uns
         return put_numbers(to, numbers, count, 2);
     default:
 #if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        memcpy(to, numbers, count * sizeof *numbers);
+        if (count > 0) /* memcpy must not be given NULL */
+            memcpy(to, numbers, count * sizeof *numbers);
         return to + count * sizeof *numbers;
 #else
         return put_numbers(to, numbers, count, 4);

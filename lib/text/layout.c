@@ -101,8 +101,10 @@ static uint8_t *put_range(uint8_t *to, struct elc_range range) {
  * token behind it. */
 static uint8_t *put_ranges(uint8_t *to, const struct elc_layout_part *part, uint32_t start) {
     const struct elc_range *ranges = part->encoding->ranges;
-    if (start == 0 && part->n > 0)
-        to = elc_put_numbers(to, &ranges[part->first].start, 2 * part->n, sizeof start);
+    _Static_assert(sizeof *ranges == 2 * sizeof start, "a range is two numbers");
+    if (start == 0 && part->n > 0) /* all at once: they stand one behind the other */
+        to = elc_put_numbers(to, (const uint32_t *)(const void *)(ranges + part->first),
+                             2 * part->n, sizeof start);
     for (size_t i = part->first; start > 0 && i < part->first + part->n; i++)
         to = put_range(to, (struct elc_range){ranges[i].start - start, ranges[i].end - start});
     return put_range(to, (struct elc_range){0, 0});
