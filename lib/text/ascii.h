@@ -125,9 +125,15 @@ static inline void ascii_key(uint64_t key[2], const char *text, size_t len, bool
     }
 }
 
-/* A number of which the upper bits are as good as random. */
+/* Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4): the product's top bits
+ * depend on all bits of the key, and 2^64 over the golden ratio spreads keys that follow each other
+ * evenly. The other half of a key goes by a prime of xxHash's. */
+#define GOLDEN_64 UINT64_C(0x9E3779B97F4A7C15)
+#define XXH_PRIME_64 UINT64_C(0xC2B2AE3D27D4EB4F)
+
+/* A number of which the top bits are as good as random: take a place in a table from them. */
 static inline uint64_t ascii_hash(const uint64_t key[2]) {
-    return (key[0] ^ key[1] * UINT64_C(0xC2B2AE3D27D4EB4F)) * UINT64_C(0x9E3779B97F4A7C15);
+    return (key[0] ^ key[1] * XXH_PRIME_64) * GOLDEN_64;
 }
 
 static inline bool ascii_same(const uint64_t a[2], const uint64_t b[2]) {

@@ -9,6 +9,11 @@
 
 enum { BEGINNING_BITS = 15, LENGTH_BITS = 16 };
 
+/* 2^32 over the golden ratio, to multiply by, as GOLDEN_64 of ascii.h; and any number of many bits,
+ * for the insides of words to be found elsewhere than their beginnings. */
+#define GOLDEN_32 UINT32_C(0x9E3779B1)
+#define INSIDE UINT32_C(0x85EBCA6B)
+
 /* ---- tables of short tokens ---- */
 
 static int table_init(struct piece_table *table, size_t n_tokens, size_t n_ids) {
@@ -60,8 +65,7 @@ static void table_add(struct piece_table *table, const char *token, size_t len, 
 static inline size_t beginning(const char *bytes, size_t n, bool inside) {
     uint32_t key = 0;
     memcpy(&key, bytes, n);
-    return (key ^ (inside ? UINT32_C(0x85EBCA6B) : 0)) * UINT32_C(0x9E3779B1) >>
-           (32 - BEGINNING_BITS);
+    return (key ^ (inside ? INSIDE : 0)) * GOLDEN_32 >> (32 - BEGINNING_BITS);
 }
 
 static inline uint16_t length_bit(size_t len) {
