@@ -14,6 +14,7 @@ struct options {
     bool always_answer;
     uint64_t top_k, n_best, max_answer;
     double null_threshold;
+    const char *hash; /* of the model, once it is read: what the history holds for it */
 };
 
 /* The place of a word among words separated by '|'. */
@@ -96,6 +97,30 @@ static int score(struct tool *tool, struct elc_scorer *scorer, const struct opti
     return err;
 }
 
+static int run(struct tool *tool, struct options *options) {
+    uint64_t k, n;
+    if (!options->model)
+        return tool_usage(tool, "no model: -m MODEL");
+    if (options->shard && elc_parse_shard(&k, &n, options->shard) < 0)
+        return tool_usage(tool, "--shard: %s", elc_error());
+    struct elc_score_options chosen = score_options(tool, options);
+    struct elc_scorer *scorer = NULL;
+    int err = elc_scorer_new(&scorer, options->model, &chosen);
+    if (err == ELC_EINVAL)
+        return tool_usage(tool, "%s", elc_error());
+    if (!err) {
+        if (elc_scorer_is_binary(scorer))
+            tool_refuse_terminal_output(tool);
+        options->hash = elc_scorer_hash(scorer);
+        err = score(tool, scorer, options);
+    }
+    int status = err ? tool_fail(tool, "%s", elc_error()) : TOOL_DONE;
+    elc_scorer_destroy(scorer);
+    return tool_end(tool, status);
+}
+
+/* ---- the command line ---- */
+
 int main(int argc, char **argv) {
     struct options options = {
         .format = "tsv",
@@ -105,10 +130,9 @@ int main(int argc, char **argv) {
         .max_answer = ELC_SCORE_MAX_ANSWER,
         .null_threshold = NAN, /* not given */
     };
-    const char *hash = NULL;
     struct tool_option table[] = {
         {'m', "model", OPTION_TEXT, &options.model, "MODEL",
-         "the model's directory, or one of electra-train", .shapes = true, .hash = &hash},
+         "the model's directory, or one of electra-train", .shapes = true, .hash = &options.hash},
         {0, "task", OPTION_CHOICE, &options.task, "NAME",
          "rtd, embed, fill, pll, classify, regress, tag or qa [by the model]", .choices = tasks,
          .shapes = true},
@@ -152,23 +176,5 @@ int main(int argc, char **argv) {
         .has_output = true,
     };
     tool_parse(&tool, argc, argv);
-    uint64_t k, n;
-    if (!options.model)
-        return tool_usage(&tool, "no model: -m MODEL");
-    if (options.shard && elc_parse_shard(&k, &n, options.shard) < 0)
-        return tool_usage(&tool, "--shard: %s", elc_error());
-    struct elc_score_options chosen = score_options(&tool, &options);
-    struct elc_scorer *scorer = NULL;
-    int err = elc_scorer_new(&scorer, options.model, &chosen);
-    if (err == ELC_EINVAL)
-        return tool_usage(&tool, "%s", elc_error());
-    if (!err) {
-        if (elc_scorer_is_binary(scorer))
-            tool_refuse_terminal_output(&tool);
-        hash = elc_scorer_hash(scorer);
-        err = score(&tool, scorer, &options);
-    }
-    int status = err ? tool_fail(&tool, "%s", elc_error()) : TOOL_DONE;
-    elc_scorer_destroy(scorer);
-    return tool_end(&tool, status);
+    return run(&tool, &options);
 }

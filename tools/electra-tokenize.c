@@ -2,6 +2,7 @@
 #include "tokenize.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "electra/compare.h"
 #include "electra/pack.h"
@@ -143,66 +144,91 @@ static int compare(struct tool *tool, struct settings *settings) {
 
 /* ---- the command line ---- */
 
-int main(int argc, char **argv) {
-    struct settings set = {.invalid = "replace", .text = true};
-    struct tool_option options[] = {
-        {0, "vocab", OPTION_TEXT, &set.vocab, "FILE", "vocabulary: vocab.txt or tokenizer.json",
-         .shapes = true, .hash = &set.vocab_hash},
-        {'m', "model", OPTION_TEXT, &set.model, "MODEL", "tokenize as this model's directory says",
-         .shapes = true, .hash = &set.vocab_hash},
-        {0, "cased", OPTION_FLAG, &set.cased, NULL, "keep case (and accents) [lower-case]",
+/* Each puts its options into the table and returns how many. Here: how text is cut into tokens. */
+static size_t rule_options(struct tool_option *table, struct settings *set) {
+    const struct tool_option options[] = {
+        {0, "vocab", OPTION_TEXT, &set->vocab, "FILE", "vocabulary: vocab.txt or tokenizer.json",
+         .shapes = true, .hash = &set->vocab_hash},
+        {'m', "model", OPTION_TEXT, &set->model, "MODEL", "tokenize as this model's directory says",
+         .shapes = true, .hash = &set->vocab_hash},
+        {0, "cased", OPTION_FLAG, &set->cased, NULL, "keep case (and accents) [lower-case]",
          .shapes = true},
-        {0, "strip-accents", OPTION_CHOICE, &set.strip_accents, "yes|no",
+        {0, "strip-accents", OPTION_CHOICE, &set->strip_accents, "yes|no",
          "drop accents [yes unless --cased]", .choices = "yes|no", .shapes = true},
-        {0, "compat", OPTION_CHOICE, &set.compat, "fast|google",
+        {0, "compat", OPTION_CHOICE, &set->compat, "fast|google",
          "whose rules: Hugging Face's fast tokenizer's, or Google's own [fast]",
          .choices = "fast|google", .shapes = true},
-        {0, "pattern", OPTION_TEXT, &set.pattern, "REGEX",
+        {0, "pattern", OPTION_TEXT, &set->pattern, "REGEX",
          "words are what this PCRE2 pattern matches [BERT's rules]", .shapes = true},
-        {0, "compare", OPTION_FLAG, &set.compare, NULL,
+        {0, "compare", OPTION_FLAG, &set->compare, NULL,
          "no stream: print the lines that fast and google cut differently"},
-        {0, "lines", OPTION_FLAG, &set.layouts[ELC_INPUT_LINES], NULL, "each line is a text [this]",
-         .shapes = true},
-        {0, "docs", OPTION_FLAG, &set.layouts[ELC_INPUT_DOCS], NULL,
+    };
+    memcpy(table, options, sizeof options);
+    return sizeof options / sizeof *options;
+}
+
+/* Where the texts are in the input. */
+static size_t layout_options(struct tool_option *table, struct settings *set) {
+    const struct tool_option options[] = {
+        {0, "lines", OPTION_FLAG, &set->layouts[ELC_INPUT_LINES], NULL,
+         "each line is a text [this]", .shapes = true},
+        {0, "docs", OPTION_FLAG, &set->layouts[ELC_INPUT_DOCS], NULL,
          "blank lines end documents, which are packed into examples for pre-training",
          .shapes = true},
-        {0, "tsv", OPTION_FLAG, &set.layouts[ELC_INPUT_TSV], NULL,
+        {0, "tsv", OPTION_FLAG, &set->layouts[ELC_INPUT_TSV], NULL,
          "each line has columns, with tabs between them and nothing quoted", .shapes = true},
-        {0, "jsonl", OPTION_FLAG, &set.layouts[ELC_INPUT_JSONL], NULL, "each line is a JSON object",
-         .shapes = true},
-        {0, "conll", OPTION_FLAG, &set.layouts[ELC_INPUT_CONLL], NULL,
+        {0, "jsonl", OPTION_FLAG, &set->layouts[ELC_INPUT_JSONL], NULL,
+         "each line is a JSON object", .shapes = true},
+        {0, "conll", OPTION_FLAG, &set->layouts[ELC_INPUT_CONLL], NULL,
          "each line is a word and its tag, blank lines end sentences", .shapes = true},
-        {0, "squad", OPTION_FLAG, &set.layouts[ELC_INPUT_SQUAD], NULL,
+        {0, "squad", OPTION_FLAG, &set->layouts[ELC_INPUT_SQUAD], NULL,
          "questions and contexts, JSON of SQuAD 1.1 or 2.0", .shapes = true},
-        {0, "text", OPTION_TEXT, &set.columns.text, "COL",
+        {0, "text", OPTION_TEXT, &set->columns.text, "COL",
          "the text's column (1: the first), its name in the header, or key [1; text]",
          .shapes = true},
-        {0, "pair", OPTION_TEXT, &set.columns.pair, "COL", "the second text's [none]",
+        {0, "pair", OPTION_TEXT, &set->columns.pair, "COL", "the second text's [none]",
          .shapes = true},
-        {0, "label", OPTION_TEXT, &set.columns.label, "COL",
+        {0, "label", OPTION_TEXT, &set->columns.label, "COL",
          "the label's [none; --conll: the last]", .shapes = true},
-        {0, "id", OPTION_TEXT, &set.columns.id, "COL", "the id's [the text's number]",
+        {0, "id", OPTION_TEXT, &set->columns.id, "COL", "the id's [the text's number]",
          .shapes = true},
-        {0, "header", OPTION_FLAG, &set.columns.header, NULL,
+        {0, "header", OPTION_FLAG, &set->columns.header, NULL,
          "with --tsv: the first line of each file names the columns", .shapes = true},
-        {0, "max-length", OPTION_COUNT, &set.max_length, "N",
+    };
+    memcpy(table, options, sizeof options);
+    return sizeof options / sizeof *options;
+}
+
+/* What becomes of a text. */
+static size_t record_options(struct tool_option *table, struct settings *set) {
+    const struct tool_option options[] = {
+        {0, "max-length", OPTION_COUNT, &set->max_length, "N",
          "tokens of a text with [CLS] and [SEP] [512, with --docs 128; the model's]",
          ELC_PACK_MIN_LENGTH, LENGTH_LIMIT, .shapes = true},
-        {0, "truncation", OPTION_CHOICE, &set.truncation, "NAME",
+        {0, "truncation", OPTION_CHOICE, &set->truncation, "NAME",
          "cut longest-first, only-first or only-second [the first; in windows the last]",
          .choices = TRUNCATIONS, .shapes = true},
-        {0, "stride", OPTION_COUNT, &set.stride, "N",
+        {0, "stride", OPTION_COUNT, &set->stride, "N",
          "do not cut: windows, which share N tokens with the one before [--squad: 128]", 0,
          LENGTH_LIMIT, .shapes = true},
-        {0, "no-text", OPTION_OFF, &set.text, NULL, "leave out text, offsets and words",
+        {0, "no-text", OPTION_OFF, &set->text, NULL, "leave out text, offsets and words",
          .shapes = true},
-        {0, "words", OPTION_FLAG, &set.words, NULL, "word numbers also without the text",
+        {0, "words", OPTION_FLAG, &set->words, NULL, "word numbers also without the text",
          .shapes = true},
-        {0, "invalid", OPTION_CHOICE, &set.invalid, "replace|error",
+        {0, "invalid", OPTION_CHOICE, &set->invalid, "replace|error",
          "invalid UTF-8: put U+FFFD in its place, or refuse it [replace]",
          .choices = "replace|error", .shapes = true},
-        {0},
     };
+    memcpy(table, options, sizeof options);
+    return sizeof options / sizeof *options;
+}
+
+int main(int argc, char **argv) {
+    struct settings set = {.invalid = "replace", .text = true};
+    struct tool_option options[TOOL_OPTIONS] = {0};
+    size_t n = rule_options(options, &set);
+    n += layout_options(options + n, &set);
+    (void)record_options(options + n, &set);
     struct tool tool = {
         .name = "electra-tokenize",
         .synopsis = "(--vocab FILE | -m MODEL) [--lines | --docs | --tsv | --jsonl | --conll | "
