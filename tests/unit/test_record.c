@@ -49,6 +49,24 @@ static void test_bytes(void **state) {
     elc_builder_free(&builder);
 }
 
+/* Nothing may be NULL, in any width. */
+static void test_no_numbers(void **state) {
+    (void)state;
+    struct elc_builder builder = {0};
+    assert_int_equal(elc_builder_numbers(&builder, "a", NULL, 0, 1), 0);
+    assert_int_equal(elc_builder_numbers(&builder, "b", NULL, 0, 2), 0);
+    assert_int_equal(elc_builder_numbers(&builder, "c", NULL, 0, 4), 0);
+    assert_int_equal(elc_builder_finish(&builder), 0);
+    assert_int_equal(builder.record.len, 1 + 3 * 4);
+    assert_memory_equal(builder.record.data,
+                        "\x83\xa1"
+                        "a\xc4\0\xa1"
+                        "b\xc4\0\xa1"
+                        "c\xc4\0",
+                        13);
+    elc_builder_free(&builder);
+}
+
 static void test_containers(void **state) {
     (void)state;
     static const char expected[] = "\x83\xa2id\x01\xa4span\x92\x03\xcd\x01\0\xa7"
@@ -258,7 +276,7 @@ int main(void) {
         cmocka_unit_test(test_bytes),           cmocka_unit_test(test_containers),
         cmocka_unit_test(test_read_back),       cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_types),           cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_too_many_fields), cmocka_unit_test(test_no_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
