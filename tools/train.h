@@ -46,10 +46,11 @@ bool train_given(const struct train *train, const char *name);
 /* Checks what is shared, fills train->run, opens the metrics and catches signals. False: the
  * command ends with `*status`, be it a usage error or a run that is done already. */
 bool train_prepare(struct train *train, int *status);
-/* Opens the operands and --valid as train->run.train and .valid, and checks that they fit the
- * vocabulary and the network. */
-int train_open_streams(struct train *train, const struct elc_vocab *vocab, const char *vocab_name,
-                       const struct elc_config *config) ELC_MUST_CHECK;
+/* Opens the operands and --valid as train->run.train and .valid, and checks that they fit one
+ * another, the vocabulary, the network, and the tokenizer of `model`, where the run starts from one
+ * (NULL: from none, and the vocabulary is that of `vocab_path`). */
+int train_open_streams(struct train *train, const struct elc_vocab *vocab, const char *vocab_path,
+                       const char *model, const struct elc_config *config) ELC_MUST_CHECK;
 /* Closes the streams and says how it ended: `result` is an elc_run_end or an error. */
 int train_end(struct train *train, int result);
 

@@ -54,8 +54,7 @@ static int run(struct train *train, const struct finetune_options *options,
     if (!err)
         err = elc_finetune_job_set(job, options->set.items, options->set.n);
     if (!err)
-        err = train_open_streams(train, job->vocab, options->init ? options->init : options->vocab,
-                                 &job->network);
+        err = train_open_streams(train, job->vocab, options->vocab, job->init, &job->network);
     if (err)
         return err;
     apply_options(train, job);

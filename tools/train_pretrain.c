@@ -71,8 +71,8 @@ static int run(struct pretrain *pretrain, struct train *train) {
     apply_options(&job->config, train);
     job->vocab = pretrain->vocab;
     train->run.recipe = elc_pretrain_recipe(&job->config);
-    err = train_open_streams(train, pretrain->vocab,
-                             pretrain->init_path ? pretrain->init.main.path : pretrain->vocab_path,
+    err = train_open_streams(train, pretrain->vocab, pretrain->vocab_path,
+                             pretrain->init_path ? pretrain->init.main.path : NULL,
                              &job->config.discriminator);
     return err ? err : elc_pretrain_run(&train->run, job, &train->work);
 }

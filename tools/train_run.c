@@ -9,6 +9,7 @@
 
 #include "electra/examples.h"
 #include "electra/parse.h"
+#include "electra/tokenize.h"
 #include "electra/trials.h"
 
 /* ---- signals ---- */
@@ -242,12 +243,14 @@ static enum elc_examples_order order_of(const struct train *train) {
     return train->shuffle ? ELC_SHUFFLED : ELC_IN_ORDER;
 }
 
-/* The stream, the vocabulary and the network must fit one another. */
+/* The stream, the vocabulary and the network, and the rules of `model`, if any, must fit. */
 static int check_fit(const struct elc_examples *examples, const struct elc_vocab *vocab,
-                     const char *vocab_name, const struct elc_config *config) {
+                     const char *vocab_name, const char *model, const struct elc_config *config) {
     const struct elc_header *header = elc_examples_header(examples);
     const char *name = elc_examples_name(examples);
     int err = elc_header_check_vocab(header, name, elc_vocab_id(vocab), vocab_name);
+    if (!err && model)
+        err = elc_tokenizer_options_check(model, &header->tokenizer, name);
     if (!err && header->max_length > config->max_position_embeddings)
         err = elc_fail(ELC_EMISMATCH,
                        "%s: texts of up to %u tokens, but the network has %u positions "
@@ -266,14 +269,23 @@ static int pass_over_rejected(struct train *train, struct elc_examples *examples
     return err;
 }
 
-int train_open_streams(struct train *train, const struct elc_vocab *vocab, const char *vocab_name,
-                       const struct elc_config *config) {
+/* Both streams must have been tokenized alike; what else they hold is the run's to judge. */
+static int check_alike(const struct elc_examples *valid, const struct elc_examples *examples) {
+    struct elc_header header = *elc_examples_header(valid);
+    header.kind = elc_examples_header(examples)->kind;
+    return elc_header_check_same(&header, elc_examples_name(valid), elc_examples_header(examples),
+                                 elc_examples_name(examples));
+}
+
+int train_open_streams(struct train *train, const struct elc_vocab *vocab, const char *vocab_path,
+                       const char *model, const struct elc_config *config) {
+    const char *vocab_name = model ? model : vocab_path;
     const struct tool *tool = &train->tool;
     struct elc_run_options *run = &train->run;
     int err = elc_examples_open(&run->train, tool->operands, tool->n_operands, order_of(train),
                                 tool->seed, tool->force);
     if (!err)
-        err = check_fit(run->train, vocab, vocab_name, config);
+        err = check_fit(run->train, vocab, vocab_name, model, config);
     if (!err)
         err = pass_over_rejected(train, run->train);
     if (err || !train->valid)
@@ -281,7 +293,9 @@ int train_open_streams(struct train *train, const struct elc_vocab *vocab, const
     char *path = (char *)(uintptr_t)train->valid;
     err = elc_examples_open(&run->valid, &path, 1, ELC_IN_ORDER, tool->seed, false);
     if (!err)
-        err = check_fit(run->valid, vocab, vocab_name, config);
+        err = check_fit(run->valid, vocab, vocab_name, model, config);
+    if (!err)
+        err = check_alike(run->valid, run->train);
     return err; /* of it, validation passes over whole texts */
 }
 

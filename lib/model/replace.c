@@ -7,6 +7,7 @@
 
 #include "electra/nn.h"
 #include "electra/random.h"
+#include "electra/tokenize.h"
 #include "electra/vocab.h"
 
 enum {
@@ -151,6 +152,8 @@ static int check(struct elc_replacer *replacer, const struct elc_header *header,
     const struct elc_config *config = &generator->network.config;
     int err = elc_header_check_vocab(header, name, elc_vocab_id(generator->vocab),
                                      generator->network.path);
+    if (!err)
+        err = elc_tokenizer_options_check(generator->network.path, &header->tokenizer, name);
     if (!err && header->max_length > config->max_position_embeddings)
         err = elc_fail(ELC_EMISMATCH, "%s has texts of up to %u tokens, but %s has %u positions",
                        name, header->max_length, generator->network.path,

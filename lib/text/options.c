@@ -260,5 +260,5 @@ int elc_tokenizer_options_check(const char *path, const struct elc_tokenizer_id 
     if (rc == 0)
         rc = check_rules(&wanted, path, rules, google, name);
     elc_tokenizer_options_free(&wanted);
-    return rc;
+    return rc == ELC_EINVAL ? ELC_EMISMATCH : rc; /* no option is at fault */
 }

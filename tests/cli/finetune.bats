@@ -227,6 +227,19 @@ refuses() {
     [[ "$stderr" == *"--init MODEL is missing"* ]]
 }
 
+@test "streams must be tokenized as the model was, and as one another" {
+    train classify m --steps 1 three.els
+    tokenize --cased --tsv --text 1 --label 2 three.tsv > cased.els
+    status_is 1 electra-train classify --init m --steps 1 -o n cased.els
+    [ "$stderr" = "electra-train: cased.els was tokenized cased, but m is uncased" ]
+    status_is 1 electra-train classify --init m --steps 1 -o n --valid cased.els three.els
+    [ "$stderr" = "electra-train: cased.els was tokenized cased, but m is uncased" ]
+    status_is 1 electra-train classify --config tiny.json --vocab vocab.txt --steps 1 -o n \
+        --valid cased.els three.els
+    [ "$stderr" = "electra-train: cased.els is cased, three.els is uncased" ]
+    [ ! -e n ]
+}
+
 @test "a pre-trained run is a model to start from" {
     electra-tokenize -q --docs --max-length 32 --vocab vocab.txt "$CORPUS" > a.els
     sed 's/}/, "generator_hidden_size": 1.0, "train_batch_size": 4, "max_seq_length": 64}/' \

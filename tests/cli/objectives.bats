@@ -202,6 +202,9 @@ EOT
 }
 
 @test "--init and what does not fit it" {
+    electra-tokenize --docs --cased --vocab vocab.txt "$CORPUS" > cased.els
+    fails 1 'cased.els was tokenized cased, but m/discriminator is uncased' go_on x --init m cased.els
+    fails 1 'cased.els is cased, a.els is uncased' train x --steps 1 --valid cased.els a.els
     fails 2 'leave --config and --vocab out' go_on x --init m --vocab vocab.txt a.els
     fails 2 'leave --config and --vocab out' go_on x --init m --config tiny.json a.els
     fails 2 'its hidden_size is 16, not 32' go_on x --init m --set hidden_size=32 a.els

@@ -317,3 +317,10 @@ columns() {
 --method random
 END
 }
+
+@test "a generator draws for texts that were tokenized as it wants them" {
+    electra-tokenize --docs --cased --max-length 64 --vocab vocab.txt -o cased.els "$CORPUS"
+    status_is 1 electra-corrupt --method generator -m nano -o x.els cased.els
+    says "electra-corrupt: cased.els was tokenized cased, but nano/generator is uncased"
+    [ ! -e x.els ]
+}
