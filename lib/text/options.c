@@ -55,15 +55,10 @@ static int read_word_chars(const json_t *model, struct elc_tokenizer_options *op
     if (!limit)
         return 0;
     const double n = json_number_value(limit); /* every integer is read as one */
-    if (!(n >= 1 && n <= UINT32_MAX))
+    if (!(n >= 1 && n <= UINT32_MAX && n == (uint32_t)n))
         return elc_fail(ELC_EFORMAT, "'max_input_chars_per_word' is not a number of characters");
     options->word_chars = (uint32_t)n;
     return 0;
-}
-
-/* A token is a text, or an object that has one. */
-static const char *token_of(const json_t *token) {
-    return json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
 }
 
 /* Tokens in an array, or an object of them by their ids. */
@@ -74,11 +69,11 @@ static int check_added(const json_t *added) {
     int rc = 0;
     json_array_foreach(added, i, token) {
         if (rc == 0)
-            rc = elc_added_token_check(token_of(token));
+            rc = elc_added_token_check(token);
     }
     json_object_foreach((json_t *)(uintptr_t)added, key, token) {
         if (rc == 0)
-            rc = elc_added_token_check(token_of(token));
+            rc = elc_added_token_check(token);
     }
     return rc;
 }
@@ -97,6 +92,8 @@ static int read_tokenizer(const json_t *root, struct elc_tokenizer_options *opti
     if (rc == 0)
         rc = check_added(json_object_get(root, "added_tokens"));
     if (rc == 0)
+        rc = elc_wordpiece_check(json_object_get(root, "model"));
+    if (rc == 0)
         rc = read_word_chars(json_object_get(root, "model"), options);
     options->keep_controls = !clean;
     return rc < 0 ? rc : read_rules(normalizer, "lowercase", "handle_chinese_chars", options);
@@ -107,16 +104,35 @@ static int read_own_keys(const json_t *root, struct elc_tokenizer_options *optio
     const json_t *compat = json_object_get(root, "compat");
     const json_t *pattern = json_object_get(root, "pattern");
     const char *rules = json_string_value(compat), *text = json_string_value(pattern);
-    if (compat && (!rules || (strcmp(rules, "fast") != 0 && strcmp(rules, "google") != 0)))
+    if (compat && !json_is_null(compat) &&
+        (!rules || (strcmp(rules, "fast") != 0 && strcmp(rules, "google") != 0)))
         return elc_fail(ELC_EINVAL, "'compat' is neither \"fast\" nor \"google\"");
     if (pattern && !json_is_null(pattern) && !text)
         return elc_fail(ELC_EFORMAT, "'pattern' is no text");
-    options->google = compat ? strcmp(rules, "google") == 0 : options->google;
+    options->google = rules ? strcmp(rules, "google") == 0 : options->google;
     if (!text)
         return 0;
     elc_tokenizer_options_free(options);
     options->pattern = strdup(text);
     return options->pattern ? 0 : elc_fail_memory(strlen(text));
+}
+
+/* Special tokens that BERT's tokenizer has no part for: they may only be its own. */
+static int read_more_specials(const json_t *root) {
+    static const char *const single[] = {"bos_token", "eos_token"};
+    static const char *const several[] = {"additional_special_tokens", "extra_special_tokens",
+                                          "model_specific_special_tokens"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof single / sizeof *single; i++) {
+        const json_t *token = json_object_get(root, single[i]);
+        if (token && !json_is_null(token))
+            rc = elc_added_token_check(token);
+        if (rc < 0)
+            rc = elc_context(rc, "%s", single[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < sizeof several / sizeof *several; i++)
+        rc = check_added(json_object_get(root, several[i]));
+    return rc;
 }
 
 /* special_tokens_map.json, and the same keys of tokenizer_config.json: by other names the special
@@ -130,24 +146,30 @@ static int read_specials(const json_t *root, struct elc_tokenizer_options *optio
     (void)options;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const json_t *found = json_object_get(root, names[i][0]);
-        const char *token = token_of(found);
-        if (found && !json_is_null(found) && (!token || strcmp(token, names[i][1]) != 0))
+        const char *token = elc_token_text(found);
+        if (!found || json_is_null(found))
+            continue;
+        if (!token || strcmp(token, names[i][1]) != 0)
             return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be '%s'", names[i][0],
                             token ? token : "?", names[i][1]);
+        int rc = elc_added_token_check(found);
+        if (rc < 0)
+            return rc;
     }
-    int rc = check_added(json_object_get(root, "additional_special_tokens"));
-    return rc < 0 ? rc : check_added(json_object_get(root, "extra_special_tokens"));
+    return read_more_specials(root);
 }
 
 /* added_tokens.json: an id for each token. */
 static int read_added(const json_t *root, struct elc_tokenizer_options *options) {
-    const char *token;
+    const char *text;
     json_t *id;
     int rc = 0;
     (void)options;
-    json_object_foreach((json_t *)(uintptr_t)root, token, id) {
+    json_object_foreach((json_t *)(uintptr_t)root, text, id) {
+        json_t *token = rc == 0 ? json_string(text) : NULL;
         if (rc == 0)
-            rc = elc_added_token_check(token);
+            rc = token ? elc_added_token_check(token) : elc_fail_memory(strlen(text));
+        json_decref(token);
     }
     return rc;
 }

@@ -33,9 +33,7 @@ static int expect_string(const json_t *object, const char *key, const char *valu
     return 0;
 }
 
-static int check_model(const json_t *model) {
-    if (!json_is_object(json_object_get(model, "vocab")))
-        return elc_fail(ELC_EFORMAT, "no model.vocab with tokens and ids");
+int elc_wordpiece_check(const json_t *model) {
     int rc = expect_string(model, "type", "WordPiece");
     if (rc == 0)
         rc = expect_string(model, "unk_token", "[UNK]");
@@ -44,31 +42,40 @@ static int check_model(const json_t *model) {
     return rc;
 }
 
-int elc_added_token_check(const char *token) {
-    if (!token)
+const char *elc_token_text(const json_t *token) {
+    return json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
+}
+
+int elc_added_token_check(const json_t *token) {
+    static const char *const flags[] = {"lstrip", "rstrip", "single_word", "normalized"};
+    const char *text = elc_token_text(token);
+    if (!text)
         return elc_fail(ELC_EFORMAT, "an added token has no content");
-    if (is_special(token))
-        return 0;
-    return elc_fail(ELC_EINVAL,
-                    "added token '%s' is not supported; only [PAD] [UNK] [CLS] [SEP] [MASK] are",
-                    token);
+    if (!is_special(text))
+        return elc_fail(
+            ELC_EINVAL,
+            "added token '%s' is not supported; only [PAD] [UNK] [CLS] [SEP] [MASK] are", text);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (json_is_true(json_object_get(token, flags[i])))
+            return elc_fail(ELC_EINVAL, "added token '%s': '%s' is not supported", text, flags[i]);
+    return 0;
+}
+
+static int check_model(const json_t *model) {
+    if (!json_is_object(json_object_get(model, "vocab")))
+        return elc_fail(ELC_EFORMAT, "no model.vocab with tokens and ids");
+    return elc_wordpiece_check(model);
 }
 
 static int check_added_tokens(const json_t *added) {
-    static const char *const flags[] = {"lstrip", "rstrip", "single_word", "normalized"};
     size_t i;
-    json_t *entry;
-    json_array_foreach(added, i, entry) {
-        const char *token = json_string_value(json_object_get(entry, "content"));
-        int rc = elc_added_token_check(token);
-        if (rc < 0)
-            return rc;
-        for (size_t k = 0; k < sizeof flags / sizeof *flags; k++)
-            if (json_is_true(json_object_get(entry, flags[k])))
-                return elc_fail(ELC_EINVAL, "added token '%s': '%s' is not supported", token,
-                                flags[k]);
+    json_t *token;
+    int rc = 0;
+    json_array_foreach(added, i, token) {
+        if (rc == 0)
+            rc = elc_added_token_check(token);
     }
-    return 0;
+    return rc;
 }
 
 /* Puts one token in its place. `tokens` has `size` places. */

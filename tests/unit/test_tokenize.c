@@ -426,12 +426,15 @@ static void a_model_says_how_it_wants_its_texts(void **state) {
     assert_int_equal(options.strip_accents, -1);
     assert_int_equal(read_options(NULL, "{\"do_lower_case\": false, \"x\": 1}", &options), 0);
     assert_true(options.cased);
+    assert_int_equal(read_options(NULL, "{\"compat\": null, \"pattern\": null}", &options), 0);
+    assert_false(options.google);
     /* as transformers writes them */
     static const char saved[] =
         "{\"added_tokens_decoder\": {\"2\": {\"content\": \"[CLS]\", \"special\": true}},"
         "\"additional_special_tokens\": [], \"cls_token\": \"[CLS]\", \"mask_token\":"
         "{\"content\": \"[MASK]\"}, \"pad_token\": null, \"do_lower_case\": false,"
-        "\"extra_special_tokens\": {}, \"model_max_length\": 1000000000000000019884624838656}";
+        "\"extra_special_tokens\": {}, \"bos_token\": \"[CLS]\", \"eos_token\": null, "
+        "\"model_max_length\": 1000000000000000019884624838656}";
     if (read_options(NULL, saved, &options) != 0)
         fail_msg("%s", elc_error());
     assert_true(options.cased);
@@ -476,7 +479,19 @@ static void rules_that_are_not_there_are_refused(void **state) {
         {"{\"model\":{\"max_input_chars_per_word\":-1}}", NULL, "'max_input_chars_per_word'"},
         {NULL, "{\"do_basic_tokenize\":false}", "'do_basic_tokenize' false"},
         {NULL, "{\"compat\":\"slow\"}", "'compat' is neither"},
-        {NULL, "{\"compat\":null}", "'compat' is neither"},
+        {"{\"model\":{\"max_input_chars_per_word\":100.5}}", NULL, "'max_input_chars_per_word'"},
+        {"{\"model\":{\"type\":\"BPE\"}}", NULL, "type 'BPE' is not supported"},
+        {"{\"model\":{\"continuing_subword_prefix\":\"@@\"}}", NULL, "it must be '##'"},
+        {"{\"added_tokens\":[{\"content\":\"[MASK]\",\"lstrip\":true}]}", NULL,
+         "added token '[MASK]': 'lstrip' is not supported"},
+        {NULL, "{\"mask_token\":{\"content\":\"[MASK]\",\"lstrip\":true}}",
+         "added token '[MASK]': 'lstrip' is not supported"},
+        {NULL, "{\"added_tokens_decoder\":{\"4\":{\"content\":\"[MASK]\",\"normalized\":true}}}",
+         "added token '[MASK]': 'normalized' is not supported"},
+        {NULL, "{\"bos_token\":\"<s>\"}", "bos_token: added token '<s>'"},
+        {NULL, "{\"eos_token\":{\"content\":\"</s>\"}}", "eos_token: added token '</s>'"},
+        {NULL, "{\"model_specific_special_tokens\":{\"image_token\":\"<i>\"}}",
+         "added token '<i>'"},
         {NULL, "{\"pattern\":1}", "'pattern' is no text"},
         {NULL, "{\"do_lower_case\":1}", "'do_lower_case' is not true or false"},
         {NULL, "{\"cls_token\":\"<s>\"}", "cls_token '<s>' is not supported; it must be '[CLS]'"},
