@@ -46,9 +46,11 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer);
 int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tokenizer_id *id,
                            struct elc_arena *arena) ELC_MUST_CHECK;
 /* Reads how `path` wants its texts: a model directory's tokenizer.json and tokenizer_config.json,
- * where present, or a tokenizer.json itself; nothing of another file. The second one wins where it
- * speaks, options keep their values where both are silent. Rules that this tokenizer does not have
- * are refused by name, as are tokens added to the vocabulary and special tokens by other names, in
+ * where present, or a tokenizer.json itself; nothing of another file. Where
+ * both are silent options keep their values, where they disagree they are refused; but a class that
+ * obeys tokenizer.json alone (PreTrainedTokenizerFast) has no other rules. Rules that this
+ * tokenizer does not have are refused by name, as are tokenizer_class where it is none of BERT's
+ * (there or in config.json), tokens added to the vocabulary and special tokens by other names, in
  * these files, added_tokens.json or special_tokens_map.json. A pattern is allocated:
  * options->pattern must be NULL before, and elc_tokenizer_options_free frees it. */
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options,

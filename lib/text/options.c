@@ -12,6 +12,13 @@
 #include "electra/tokenize.h"
 #include "vocab_json.h"
 
+/* The files of one directory, one after another. */
+struct reading {
+    struct elc_tokenizer_options *options;
+    bool has_tokenizer;  /* there is a tokenizer.json, */
+    bool has_normalizer; /* and it says its rules */
+};
+
 /* true, false, or null and absent: then *value keeps what it holds. */
 static int read_bool(const json_t *object, const char *key, int *value) {
     const json_t *found = json_object_get(object, key);
@@ -79,7 +86,8 @@ static int check_added(const json_t *added) {
 }
 
 /* tokenizer.json */
-static int read_tokenizer(const json_t *root, struct elc_tokenizer_options *options) {
+static int read_tokenizer(const json_t *root, struct reading *reading) {
+    struct elc_tokenizer_options *options = reading->options;
     int clean = !options->keep_controls;
     const json_t *normalizer = json_object_get(root, "normalizer");
     int rc = expect_type(root, "normalizer", "BertNormalizer", "");
@@ -96,6 +104,8 @@ static int read_tokenizer(const json_t *root, struct elc_tokenizer_options *opti
     if (rc == 0)
         rc = read_word_chars(json_object_get(root, "model"), options);
     options->keep_controls = !clean;
+    reading->has_tokenizer = true;
+    reading->has_normalizer = normalizer != NULL;
     return rc < 0 ? rc : read_rules(normalizer, "lowercase", "handle_chinese_chars", options);
 }
 
@@ -137,13 +147,13 @@ static int read_more_specials(const json_t *root) {
 
 /* special_tokens_map.json, and the same keys of tokenizer_config.json: by other names the special
  * tokens would have other ids. */
-static int read_specials(const json_t *root, struct elc_tokenizer_options *options) {
+static int read_specials(const json_t *root, struct reading *reading) {
     static const char *const names[][2] = {{"pad_token", "[PAD]"},
                                            {"unk_token", "[UNK]"},
                                            {"cls_token", "[CLS]"},
                                            {"sep_token", "[SEP]"},
                                            {"mask_token", "[MASK]"}};
-    (void)options;
+    (void)reading;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const json_t *found = json_object_get(root, names[i][0]);
         const char *token = elc_token_text(found);
@@ -160,11 +170,11 @@ static int read_specials(const json_t *root, struct elc_tokenizer_options *optio
 }
 
 /* added_tokens.json: an id for each token. */
-static int read_added(const json_t *root, struct elc_tokenizer_options *options) {
+static int read_added(const json_t *root, struct reading *reading) {
     const char *text;
     json_t *id;
     int rc = 0;
-    (void)options;
+    (void)reading;
     json_object_foreach((json_t *)(uintptr_t)root, text, id) {
         json_t *token = rc == 0 ? json_string(text) : NULL;
         if (rc == 0)
@@ -174,10 +184,106 @@ static int read_added(const json_t *root, struct elc_tokenizer_options *options)
     return rc;
 }
 
+/* ---- classes ---- */
+
+enum class {
+    CLASS_ABSENT,
+    CLASS_BERT,   /* its rules are those of tokenizer_config.json, or else the class's own */
+    CLASS_GENERIC /* its rules are those of tokenizer.json */
+};
+
+/* `name` may end in "Fast". ELC_EINVAL names a class that cuts text in another way. */
+static int find_class(enum class *class, const json_t *root) {
+    static const char *const bert[] = {"ElectraTokenizer",    "BertTokenizer",
+                                       "DistilBertTokenizer", "MobileBertTokenizer",
+                                       "ConvBertTokenizer",   "LayoutLMTokenizer",
+                                       "LxmertTokenizer",     "SqueezeBertTokenizer"};
+    const json_t *found = json_object_get(root, "tokenizer_class");
+    *class = CLASS_ABSENT;
+    if (!found || json_is_null(found))
+        return 0;
+    const char *name = json_string_value(found);
+    for (size_t i = 0; name && i < sizeof bert / sizeof *bert; i++) {
+        const size_t len = strlen(bert[i]);
+        if (strncmp(name, bert[i], len) == 0 && (!name[len] || strcmp(name + len, "Fast") == 0)) {
+            *class = CLASS_BERT;
+            return 0;
+        }
+    }
+    *class = CLASS_GENERIC;
+    return name && (strcmp(name, "PreTrainedTokenizerFast") == 0 ||
+                    strcmp(name, "TokenizersBackend") == 0)
+               ? 0
+               : elc_fail(ELC_EINVAL,
+                          "tokenizer_class '%s' is not supported; it must be ElectraTokenizer or "
+                          "another of BERT's",
+                          name ? name : "?");
+}
+
+static int check_class(enum class *class, const json_t *root, const struct reading *reading) {
+    int rc = find_class(class, root);
+    if (rc == 0 && *class == CLASS_GENERIC && !reading->has_tokenizer)
+        rc = elc_fail(ELC_EINVAL, "tokenizer_class '%s' needs a tokenizer.json, which is missing",
+                      json_string_value(json_object_get(root, "tokenizer_class")));
+    return rc;
+}
+
+/* config.json, which may name the class too. */
+static int read_class(const json_t *root, struct reading *reading) {
+    enum class class;
+    return check_class(&class, root, reading);
+}
+
+/* A key that only other tokenizers set otherwise. */
+static int expect_text(const json_t *root, const char *key, const char *text) {
+    const json_t *found = json_object_get(root, key);
+    const char *is = json_string_value(found);
+    if (!found || json_is_null(found) || (is && strcmp(is, text) == 0))
+        return 0;
+    return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be '%s'", key, is ? is : "?",
+                    text);
+}
+
+static bool strips(const struct elc_tokenizer_options *options) {
+    return options->strip_accents < 0 ? !options->cased : options->strip_accents > 0;
+}
+
+/* The rules of tokenizer_config.json. Where a tokenizer.json says them too, both must say the same:
+ * what a class of BERT's leaves out there is its default to transformers, whatever the other file
+ * has. */
+static int read_config_rules(const json_t *root, enum class class, struct reading *reading) {
+    static const char lower_key[] = "do_lower_case", chinese_key[] = "tokenize_chinese_chars";
+    struct elc_tokenizer_options *options = reading->options, said = *options;
+    if (!reading->has_normalizer)
+        return read_rules(root, lower_key, chinese_key, options);
+    if (class == CLASS_GENERIC)
+        return 0;
+    if (class == CLASS_BERT)
+        said = (struct elc_tokenizer_options){.strip_accents = -1};
+    int rc = read_rules(root, lower_key, chinese_key, &said);
+    const char *key = said.cased != options->cased                     ? lower_key
+                      : strips(&said) != strips(options)               ? "strip_accents"
+                      : said.chinese_joined != options->chinese_joined ? chinese_key
+                                                                       : NULL;
+    if (rc == 0 && key)
+        rc = elc_fail(ELC_EINVAL, "'%s' %s differs from the tokenizer.json beside it", key,
+                      json_object_get(root, key) ? "here" : "is not here, and its default");
+    return rc;
+}
+
 /* tokenizer_config.json */
-static int read_config(const json_t *root, struct elc_tokenizer_options *options) {
+static int read_config(const json_t *root, struct reading *reading) {
     int basic = 1;
-    int rc = read_specials(root, options);
+    enum class class;
+    int rc = check_class(&class, root, reading);
+    if (rc == 0)
+        rc = expect_text(root, "word_tokenizer_type", "basic");
+    if (rc == 0)
+        rc = expect_text(root, "subword_tokenizer_type", "wordpiece");
+    if (rc == 0)
+        rc = expect_text(root, "wordpieces_prefix", "##");
+    if (rc == 0)
+        rc = read_specials(root, reading);
     if (rc == 0)
         rc = check_added(json_object_get(root, "added_tokens_decoder"));
     if (rc == 0)
@@ -185,14 +291,15 @@ static int read_config(const json_t *root, struct elc_tokenizer_options *options
     if (rc == 0 && !basic)
         rc = elc_fail(ELC_EINVAL, "'do_basic_tokenize' false is not supported");
     if (rc == 0)
-        rc = read_own_keys(root, options);
-    return rc < 0 ? rc : read_rules(root, "do_lower_case", "tokenize_chinese_chars", options);
+        rc = read_own_keys(root, reading->options);
+    return rc < 0 ? rc : read_config_rules(root, class, reading);
 }
 
+/* ---- files ---- */
+
 /* Nothing happens where the file is absent. */
-static int read_file(const char *path,
-                     int (*read)(const json_t *root, struct elc_tokenizer_options *options),
-                     struct elc_tokenizer_options *options) {
+static int read_file(const char *path, int (*read)(const json_t *root, struct reading *reading),
+                     struct reading *reading) {
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return 0;
     struct elc_map map;
@@ -205,7 +312,7 @@ static int read_file(const char *path,
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL;
     json_t *root = json_loadb(text, map.len, flags, &error);
     if (json_is_object(root)) {
-        rc = read(root, options);
+        rc = read(root, reading);
         if (rc < 0)
             rc = elc_context(rc, "%s", path);
     } else {
@@ -228,22 +335,24 @@ static bool is_json(const char *path) {
 }
 
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char *path) {
+    struct reading reading = {.options = options};
     struct stat status;
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-        return is_json(path) ? read_file(path, read_tokenizer, options) : 0;
+        return is_json(path) ? read_file(path, read_tokenizer, &reading) : 0;
     static const struct {
         const char *name;
-        int (*read)(const json_t *root, struct elc_tokenizer_options *options);
+        int (*read)(const json_t *root, struct reading *reading);
     } files[] = {
         {"tokenizer.json", read_tokenizer},
         {"added_tokens.json", read_added},
         {"special_tokens_map.json", read_specials},
-        {"tokenizer_config.json", read_config}, /* the last word */
+        {"tokenizer_config.json", read_config},
+        {"config.json", read_class},
     };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++) {
         char *file = elc_path_join(path, files[i].name);
-        rc = file ? read_file(file, files[i].read, options) : ELC_ENOMEM;
+        rc = file ? read_file(file, files[i].read, &reading) : ELC_ENOMEM;
         free(file);
     }
     return rc;

@@ -418,6 +418,25 @@ static int read_options(const char *tokenizer, const char *config,
     return rc;
 }
 
+#define CASED_JSON "{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":false}}"
+
+static void two_files_may_say_the_same(void **state) {
+    (void)state;
+    static const char *const configs[] = {
+        "{}",
+        "{\"do_lower_case\":false,\"tokenizer_class\":\"ElectraTokenizerFast\"}",
+        "{\"do_lower_case\":false,\"strip_accents\":false,\"tokenize_chinese_chars\":true}",
+        "{\"tokenizer_class\":null,\"word_tokenizer_type\":\"basic\"}",
+        "{\"tokenizer_class\":\"TokenizersBackend\",\"do_lower_case\":true}", /* not obeyed */
+    };
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        struct elc_tokenizer_options options;
+        if (read_options(CASED_JSON, configs[i], &options) != 0)
+            fail_msg("%s: %s", configs[i], elc_error());
+        assert_true(options.cased);
+    }
+}
+
 static void a_model_says_how_it_wants_its_texts(void **state) {
     (void)state;
     struct elc_tokenizer_options options;
@@ -446,15 +465,15 @@ static void a_model_says_how_it_wants_its_texts(void **state) {
     assert_true(options.cased);
     assert_int_equal(options.strip_accents, 1);
     assert_int_equal(
-        read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":false,"
-                     "\"strip_accents\":null}}",
+        read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":true,"
+                     "\"strip_accents\":false}}",
                      "{\"do_lower_case\":true,\"strip_accents\":false}", &options),
         0);
     assert_false(options.cased);
     assert_int_equal(options.strip_accents, 0);
     assert_int_equal(
         read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":false,"
-                     "\"handle_chinese_chars\":true},\"model\":{\"max_input_chars_per_word\":7}}",
+                     "\"handle_chinese_chars\":false},\"model\":{\"max_input_chars_per_word\":7}}",
                      "{\"tokenize_chinese_chars\":false,\"compat\":\"google\",\"pattern\":\"x+\"}",
                      &options),
         0);
@@ -488,6 +507,19 @@ static void rules_that_are_not_there_are_refused(void **state) {
          "added token '[MASK]': 'lstrip' is not supported"},
         {NULL, "{\"added_tokens_decoder\":{\"4\":{\"content\":\"[MASK]\",\"normalized\":true}}}",
          "added token '[MASK]': 'normalized' is not supported"},
+        {NULL, "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}",
+         "tokenizer_class 'BertJapaneseTokenizer' is not supported"},
+        {NULL, "{\"tokenizer_class\":\"AlbertTokenizerFast\"}", "tokenizer_class 'AlbertTokenizerFast'"},
+        {NULL, "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}", "needs a tokenizer.json"},
+        {NULL, "{\"tokenizer_class\":7}", "tokenizer_class '?'"},
+        {NULL, "{\"word_tokenizer_type\":\"mecab\"}", "word_tokenizer_type 'mecab'"},
+        {NULL, "{\"subword_tokenizer_type\":\"character\"}", "subword_tokenizer_type 'character'"},
+        {NULL, "{\"wordpieces_prefix\":\"@@\"}", "wordpieces_prefix '@@'"},
+        {CASED_JSON, "{\"do_lower_case\":true}", "'do_lower_case' here differs"},
+        {CASED_JSON, "{\"tokenizer_class\":\"ElectraTokenizer\"}",
+         "'do_lower_case' is not here, and its default differs from the tokenizer.json"},
+        {CASED_JSON, "{\"do_lower_case\":false,\"strip_accents\":true}", "'strip_accents' here"},
+        {CASED_JSON, "{\"tokenize_chinese_chars\":false}", "'tokenize_chinese_chars' here"},
         {NULL, "{\"bos_token\":\"<s>\"}", "bos_token: added token '<s>'"},
         {NULL, "{\"eos_token\":{\"content\":\"</s>\"}}", "eos_token: added token '</s>'"},
         {NULL, "{\"model_specific_special_tokens\":{\"image_token\":\"<i>\"}}",
@@ -535,6 +567,7 @@ int main(void) {
         cmocka_unit_test(the_header_says_which_rules),
         cmocka_unit_test(words_for_learning_need_no_vocabulary),
         cmocka_unit_test(a_model_says_how_it_wants_its_texts),
+        cmocka_unit_test(two_files_may_say_the_same),
         cmocka_unit_test(rules_that_are_not_there_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
