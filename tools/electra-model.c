@@ -101,7 +101,7 @@ static void report(struct tool *tool, const struct elc_conversion *conversion) {
                   config->hidden_size, config->num_attention_heads);
     }
     if (conversion->cased_by_vocab)
-        tool_note(tool, "texts are %s, going by the vocabulary: no tokenizer_config.json says so",
+        tool_warn(tool, "texts are %s, going by the vocabulary: no tokenizer_config.json says so",
                   conversion->cased ? "not lower-cased" : "lower-cased");
 }
 

@@ -45,10 +45,10 @@ struct elc_conversion {
     enum elc_convert_format format;
     struct elc_config configs[2]; /* of what was written; without names of classes */
     size_t n_configs;
-    bool cased;          /* how texts are tokenized, */
-    bool cased_by_vocab; /* known only from capital letters in the vocabulary, or their absence */
-    struct elc_buffer missing;    /* tensors that the networks need: none of a success */
-    struct elc_buffer unused;     /* tensors that no network has a use for */
+    bool cased;                /* how texts are tokenized, */
+    bool cased_by_vocab;       /* guessed from the vocabulary's capitals: a bundle without rules */
+    struct elc_buffer missing; /* tensors that the networks need: none of a success */
+    struct elc_buffer unused;  /* tensors that no network has a use for */
     struct elc_buffer not_finite; /* tensors with an infinity or NaN, written as they are */
 };
 

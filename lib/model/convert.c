@@ -113,7 +113,10 @@ static int read_text(struct work *work) {
     if (err)
         return err == ELC_EINVAL ? ELC_EMISMATCH : err;
     struct elc_conversion *conversion = work->conversion;
-    conversion->cased_by_vocab = !has_rules(directory) && !(vocab && has_rules(vocab));
+    /* Where transformers finds no rules, its default is lower case; a bundle's are in its maker's
+     * command line alone. */
+    conversion->cased_by_vocab = work->foreign.format == ELC_FORMAT_TENSORFLOW &&
+                                 !has_rules(directory) && !(vocab && has_rules(vocab));
     if (conversion->cased_by_vocab)
         rules->cased = has_capitals(work->vocab);
     err = elc_tokenizer_options_read(rules, directory);

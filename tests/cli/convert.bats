@@ -195,13 +195,20 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     [[ $stderr == *"there is a classifier, but no 'architectures' in a configuration to say whether of texts or of tokens" ]]
 }
 
-@test "the vocabulary's capital letters say whether texts are lower-cased, where nothing else does" {
-    electra-model convert -o lower "$GOLDEN/discriminator"
+@test "a bundle's capital letters say whether texts are lower-cased, where nothing else does" {
+    status_is 0 electra-model convert --network discriminator -o lower "$GOLDEN/tensorflow/electra"
+    [ "$stderr" = "electra-model: texts are lower-cased, going by the vocabulary: no tokenizer_config.json says so" ]
     grep -q '"do_lower_case": true' lower/tokenizer_config.json
     sed 's/^the$/The/' "$GOLDEN/discriminator/vocab.txt" >cased.txt
-    electra-model convert --vocab cased.txt -o cased "$GOLDEN/discriminator"
+    status_is 0 electra-model convert --network discriminator --vocab cased.txt -o cased \
+        "$GOLDEN/tensorflow/electra"
+    [[ $stderr == *"texts are not lower-cased, going by the vocabulary"* ]]
     grep -q '"do_lower_case": false' cased/tokenizer_config.json
     cmp cased/vocab.txt cased.txt
+    # transformers lower-cases the texts of a directory that does not speak of it; so do we
+    status_is 0 electra-model convert --vocab cased.txt -o same "$GOLDEN/discriminator"
+    [ -z "$stderr" ]
+    grep -q '"do_lower_case": true' same/tokenizer_config.json
     cp -r "$GOLDEN/discriminator" source
     echo '{"do_lower_case": true, "strip_accents": false}' >source/tokenizer_config.json
     electra-model convert --vocab cased.txt -o said source
