@@ -268,7 +268,7 @@ tuned_can_go_on() {
             > out || status=$?
         [ ! -e m/config.json ] || electra-model info m > info
         [ $status -ne 0 ] || break
-        [ $status -eq 137 ]
+        [ $status -eq 137 ] || [ $status -eq 124 ] # 124: it ended just as its time did
     done
     [ -e m/done ]
     diff -r good/latest/ m/latest/
