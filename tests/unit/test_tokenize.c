@@ -464,11 +464,10 @@ static void a_model_says_how_it_wants_its_texts(void **state) {
         0);
     assert_true(options.cased);
     assert_int_equal(options.strip_accents, 1);
-    assert_int_equal(
-        read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":true,"
-                     "\"strip_accents\":false}}",
-                     "{\"do_lower_case\":true,\"strip_accents\":false}", &options),
-        0);
+    assert_int_equal(read_options("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":true,"
+                                  "\"strip_accents\":false}}",
+                                  "{\"do_lower_case\":true,\"strip_accents\":false}", &options),
+                     0);
     assert_false(options.cased);
     assert_int_equal(options.strip_accents, 0);
     assert_int_equal(
@@ -509,7 +508,8 @@ static void rules_that_are_not_there_are_refused(void **state) {
          "added token '[MASK]': 'normalized' is not supported"},
         {NULL, "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}",
          "tokenizer_class 'BertJapaneseTokenizer' is not supported"},
-        {NULL, "{\"tokenizer_class\":\"AlbertTokenizerFast\"}", "tokenizer_class 'AlbertTokenizerFast'"},
+        {NULL, "{\"tokenizer_class\":\"AlbertTokenizerFast\"}",
+         "tokenizer_class 'AlbertTokenizerFast'"},
         {NULL, "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}", "needs a tokenizer.json"},
         {NULL, "{\"tokenizer_class\":7}", "tokenizer_class '?'"},
         {NULL, "{\"word_tokenizer_type\":\"mecab\"}", "word_tokenizer_type 'mecab'"},
