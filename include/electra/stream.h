@@ -44,6 +44,10 @@ struct elc_tokenizer_id {
     char *compat;  /* "fast" or "google" */
     char *pattern; /* the user's pre-tokenization pattern, NULL for BERT's rules */
     char *unicode; /* version of the tables, e.g. "14.0.0" */
+    /* Rules of few models; a header without their keys has the usual ones. */
+    bool chinese_joined; /* "tokenize_chinese_chars" is false */
+    bool keep_controls;  /* "clean_text" is false */
+    uint32_t word_chars; /* "max_input_chars_per_word"; 0: as `compat` has it */
 };
 
 /* One program that had a part in a stream, with the options that shape its output. */

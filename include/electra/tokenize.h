@@ -42,7 +42,7 @@ struct elc_tokenizer;
 int elc_tokenizer_new(struct elc_tokenizer **tokenizer, const struct elc_vocab *vocab,
                       const struct elc_tokenizer_options *options) ELC_MUST_CHECK;
 void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer);
-/* Fills cased, strip_accents, compat, pattern, unicode of a header; strings from the arena. */
+/* Fills the tokenizer of a header; strings from the arena. */
 int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tokenizer_id *id,
                            struct elc_arena *arena) ELC_MUST_CHECK;
 /* Reads how `path` wants its texts: a model directory's tokenizer.json and tokenizer_config.json,
@@ -59,6 +59,9 @@ int elc_tokenizer_options_read(struct elc_tokenizer_options *options,
  * wants. What the files of `path` do not speak of may be either way, but for a pattern. */
 int elc_tokenizer_options_check(const char *path, const struct elc_tokenizer_id *rules,
                                 const char *name) ELC_MUST_CHECK;
+/* The rules as a header has them, but for the tables' version; compat "fast" is NULL. Strings are
+ * those of the options. */
+struct elc_tokenizer_id elc_tokenizer_options_id(const struct elc_tokenizer_options *options);
 /* Frees what elc_tokenizer_options_read has allocated. */
 void elc_tokenizer_options_free(struct elc_tokenizer_options *options);
 

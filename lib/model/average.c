@@ -100,7 +100,10 @@ static int compare_text(const struct model *model, const struct model *first) {
         err = elc_fail(ELC_EMISMATCH, "%s and %s treat case or accents differently", model->path,
                        first->path);
     const char *one = model->rules.pattern, *other = first->rules.pattern;
-    if (!err && (model->rules.google != first->rules.google || !one != !other ||
+    const struct elc_tokenizer_id a = elc_tokenizer_options_id(&model->rules);
+    const struct elc_tokenizer_id b = elc_tokenizer_options_id(&first->rules);
+    if (!err && (a.chinese_joined != b.chinese_joined || a.keep_controls != b.keep_controls ||
+                 a.word_chars != b.word_chars || !a.compat != !b.compat || !one != !other ||
                  (one && strcmp(one, other) != 0)))
         err = elc_fail(ELC_EMISMATCH, "%s and %s make different words of a text", model->path,
                        first->path);
@@ -228,12 +231,7 @@ static int write_model(const char *directory, const struct model *first,
                        const struct elc_table *table, const elc_float *mean) {
     static const char *const texts[] = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
                                         "special_tokens_map.json"};
-    const struct elc_tokenizer_id rules = {
-        .cased = first->rules.cased,
-        .strip_accents = first->rules.strip_accents,
-        .compat = first->rules.google ? "google" : NULL,
-        .pattern = (char *)first->rules.pattern,
-    };
+    const struct elc_tokenizer_id rules = elc_tokenizer_options_id(&first->rules);
     int err = elc_network_save(directory, &first->config, table, mean, NULL, NULL, first->vocab,
                                &rules, first->config.max_position_embeddings);
     if (!err)

@@ -70,18 +70,15 @@ static bool has_rules(const char *path) {
            has_file(path, "tokenizer_config.json");
 }
 
-/* Rules that tokenizer_config.json has no words for, as elc_network_save writes it, must be those
- * that are meant without. */
+/* Rules that transformers has no words for in tokenizer_config.json must be its own. */
 static int check_rules(const struct elc_tokenizer_options *rules, const char *path) {
-    const uint32_t usual = rules->google ? 200 : 100;
-    if (rules->chinese_joined)
-        return elc_fail(ELC_EMISMATCH, "%s: 'tokenize_chinese_chars' false is not supported", path);
+    const uint32_t word_chars = elc_tokenizer_options_id(rules).word_chars;
     if (rules->keep_controls)
         return elc_fail(ELC_EMISMATCH, "%s: 'clean_text' false is not supported", path);
-    if (rules->word_chars > 0 && rules->word_chars != usual)
+    if (word_chars > 0)
         return elc_fail(ELC_EMISMATCH,
-                        "%s: 'max_input_chars_per_word' %u is not supported, only %u", path,
-                        rules->word_chars, usual);
+                        "%s: 'max_input_chars_per_word' %u is not supported, only %d", path,
+                        word_chars, rules->google ? 200 : 100);
     return 0;
 }
 
@@ -262,12 +259,7 @@ static int save_network(struct work *work, const struct elc_config *config, cons
         args[entry.n_args++] = "--encoder";
     made.history = &entry;
     made.n_history = 1;
-    const struct elc_tokenizer_id rules = {
-        .cased = work->rules.cased,
-        .strip_accents = work->rules.strip_accents,
-        .compat = work->rules.google ? "google" : NULL,
-        .pattern = (char *)work->rules.pattern,
-    };
+    const struct elc_tokenizer_id rules = elc_tokenizer_options_id(&work->rules);
     return elc_network_save(directory, &made, table, values, NULL, NULL, work->vocab, &rules,
                             config->max_position_embeddings);
 }

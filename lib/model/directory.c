@@ -73,13 +73,27 @@ static int save_config(const char *directory, const struct elc_config *config) {
     return err;
 }
 
+/* The rules of few models. */
+static int add_unusual(json_t *object, const struct elc_tokenizer_id *rules) {
+    int failed = 0;
+    if (rules->chinese_joined)
+        failed |= json_object_set_new(object, "tokenize_chinese_chars", json_false());
+    if (rules->keep_controls)
+        failed |= json_object_set_new(object, "clean_text", json_false());
+    if (rules->word_chars > 0)
+        failed |= json_object_set_new(object, "max_input_chars_per_word",
+                                      json_integer(rules->word_chars));
+    return failed;
+}
+
 static int save_rules(const char *directory, const struct elc_tokenizer_id *rules,
                       uint32_t max_length) {
     json_t *object = json_pack("{s:b, s:i, s:b, s:s, s:s*, s:s*}", "do_lower_case", !rules->cased,
                                "model_max_length", (int)max_length, "strip_accents",
                                (int)rules->strip_accents, "tokenizer_class", "ElectraTokenizer",
                                "compat", rules->compat, "pattern", rules->pattern);
-    char *text = object ? elc_json_dumps(object, JSON_INDENT(2)) : NULL;
+    char *text =
+        object && add_unusual(object, rules) == 0 ? elc_json_dumps(object, JSON_INDENT(2)) : NULL;
     json_decref(object);
     char *path = text ? elc_path_join(directory, "tokenizer_config.json") : NULL;
     int err = text ? path ? 0 : ELC_ENOMEM : elc_fail_memory(0);

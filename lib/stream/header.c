@@ -94,6 +94,13 @@ static int check_tokenizer(const struct elc_tokenizer_id *a, const char *a_name,
     if (!same_text(a->unicode, b->unicode))
         return elc_fail(ELC_EMISMATCH, "%s was tokenized with the tables of Unicode %s, %s with %s",
                         a_name, shown(a->unicode), b_name, shown(b->unicode));
+    const char *key = a->chinese_joined != b->chinese_joined ? "tokenize_chinese_chars"
+                      : a->keep_controls != b->keep_controls ? "clean_text"
+                      : a->word_chars != b->word_chars       ? "max_input_chars_per_word"
+                                                             : NULL;
+    if (key)
+        return elc_fail(ELC_EMISMATCH, "%s and %s were tokenized with different '%s'", a_name,
+                        b_name, key);
     return 0;
 }
 

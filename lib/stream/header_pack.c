@@ -50,9 +50,11 @@ static int pack_vocab(msgpack_packer *packer, const struct elc_vocab_id *vocab) 
 }
 
 static int pack_tokenizer(msgpack_packer *packer, const struct elc_tokenizer_id *tokenizer) {
+    const size_t n_unusual =
+        tokenizer->chinese_joined + tokenizer->keep_controls + (tokenizer->word_chars > 0);
     int err = elc_pack_key(packer, "tokenizer");
     if (!err)
-        err = msgpack_pack_map(packer, 5);
+        err = msgpack_pack_map(packer, 5 + n_unusual);
     if (!err)
         err = pair_bool(packer, "cased", tokenizer->cased);
     if (!err)
@@ -63,6 +65,12 @@ static int pack_tokenizer(msgpack_packer *packer, const struct elc_tokenizer_id 
         err = pair_text(packer, "pattern", tokenizer->pattern);
     if (!err)
         err = pair_text(packer, "unicode", tokenizer->unicode);
+    if (!err && tokenizer->chinese_joined)
+        err = pair_bool(packer, "tokenize_chinese_chars", false);
+    if (!err && tokenizer->keep_controls)
+        err = pair_bool(packer, "clean_text", false);
+    if (!err && tokenizer->word_chars > 0)
+        err = pair_uint(packer, "max_input_chars_per_word", tokenizer->word_chars);
     return err;
 }
 

@@ -120,6 +120,23 @@ static int unpack_vocab(struct elc_vocab_id *vocab, const struct elc_record *map
     return err ? elc_context(err, "key 'vocab'") : 0;
 }
 
+/* Rules that a header has keys for only where they are unusual. */
+static int unpack_unusual(struct elc_tokenizer_id *tokenizer, const struct elc_record *map) {
+    bool cuts_chinese = true, cleans = true;
+    uint64_t word_chars = 0;
+    int err = 0;
+    if (elc_record_find(map, "tokenize_chinese_chars"))
+        err = need_bool(map, "tokenize_chinese_chars", &cuts_chinese);
+    if (!err && elc_record_find(map, "clean_text"))
+        err = need_bool(map, "clean_text", &cleans);
+    if (!err && elc_record_find(map, "max_input_chars_per_word"))
+        err = need_uint(map, "max_input_chars_per_word", UINT32_MAX, &word_chars);
+    tokenizer->chinese_joined = !cuts_chinese;
+    tokenizer->keep_controls = !cleans;
+    tokenizer->word_chars = (uint32_t)word_chars;
+    return err;
+}
+
 static int unpack_tokenizer(struct elc_header *header, const struct elc_record *map) {
     struct elc_tokenizer_id *tokenizer = &header->tokenizer;
     struct elc_record submap;
@@ -134,6 +151,8 @@ static int unpack_tokenizer(struct elc_header *header, const struct elc_record *
         err = optional_text(header, &submap, "pattern", &tokenizer->pattern);
     if (!err)
         err = optional_text(header, &submap, "unicode", &tokenizer->unicode);
+    if (!err)
+        err = unpack_unusual(tokenizer, &submap);
     return err ? elc_context(err, "key 'tokenizer'") : 0;
 }
 

@@ -59,7 +59,7 @@ static int read_rules(const json_t *rules, const char *lower_key, const char *ch
 
 static int read_word_chars(const json_t *model, struct elc_tokenizer_options *options) {
     const json_t *limit = json_object_get(model, "max_input_chars_per_word");
-    if (!limit)
+    if (!limit || json_is_null(limit))
         return 0;
     const double n = json_number_value(limit); /* every integer is read as one */
     if (!(n >= 1 && n <= UINT32_MAX && n == (uint32_t)n))
@@ -109,7 +109,8 @@ static int read_tokenizer(const json_t *root, struct reading *reading) {
     return rc < 0 ? rc : read_rules(normalizer, "lowercase", "handle_chinese_chars", options);
 }
 
-/* What this toolkit's own models say besides: Google's rules, a pattern. */
+/* What this toolkit's own models say besides: Google's rules, a pattern, and what others have in
+ * tokenizer.json alone. */
 static int read_own_keys(const json_t *root, struct elc_tokenizer_options *options) {
     const json_t *compat = json_object_get(root, "compat");
     const json_t *pattern = json_object_get(root, "pattern");
@@ -119,9 +120,14 @@ static int read_own_keys(const json_t *root, struct elc_tokenizer_options *optio
         return elc_fail(ELC_EINVAL, "'compat' is neither \"fast\" nor \"google\"");
     if (pattern && !json_is_null(pattern) && !text)
         return elc_fail(ELC_EFORMAT, "'pattern' is no text");
+    int clean = !options->keep_controls;
+    int rc = read_bool(root, "clean_text", &clean);
+    if (rc == 0)
+        rc = read_word_chars(root, options);
+    options->keep_controls = !clean;
     options->google = rules ? strcmp(rules, "google") == 0 : options->google;
-    if (!text)
-        return 0;
+    if (rc < 0 || !text)
+        return rc;
     elc_tokenizer_options_free(options);
     options->pattern = strdup(text);
     return options->pattern ? 0 : elc_fail_memory(strlen(text));
@@ -194,10 +200,9 @@ enum class {
 
 /* `name` may end in "Fast". ELC_EINVAL names a class that cuts text in another way. */
 static int find_class(enum class *class, const json_t *root) {
-    static const char *const bert[] = {"ElectraTokenizer",    "BertTokenizer",
-                                       "DistilBertTokenizer", "MobileBertTokenizer",
-                                       "ConvBertTokenizer",   "LayoutLMTokenizer",
-                                       "LxmertTokenizer",     "SqueezeBertTokenizer"};
+    static const char *const bert[] = {
+        "ElectraTokenizer",  "BertTokenizer",     "DistilBertTokenizer", "MobileBertTokenizer",
+        "ConvBertTokenizer", "LayoutLMTokenizer", "LxmertTokenizer",     "SqueezeBertTokenizer"};
     const json_t *found = json_object_get(root, "tokenizer_class");
     *class = CLASS_ABSENT;
     if (!found || json_is_null(found))
@@ -375,6 +380,14 @@ static int check_rules(const struct elc_tokenizer_options *wanted, const char *p
     if (wanted->google != google)
         return elc_fail(ELC_EMISMATCH, "%s was tokenized with --compat %s, but %s wants %s", name,
                         google ? "google" : "fast", path, wanted->google ? "google" : "fast");
+    const struct elc_tokenizer_id id = elc_tokenizer_options_id(wanted);
+    const char *key = id.chinese_joined != rules->chinese_joined ? "tokenize_chinese_chars"
+                      : id.keep_controls != rules->keep_controls ? "clean_text"
+                      : id.word_chars != rules->word_chars       ? "max_input_chars_per_word"
+                                                                 : NULL;
+    if (key)
+        return elc_fail(ELC_EMISMATCH, "%s was tokenized with another '%s' than %s has", name, key,
+                        path);
     if (!same_pattern(wanted->pattern, rules->pattern))
         return elc_fail(ELC_EMISMATCH, "%s was tokenized with the pattern '%s', but %s has '%s'",
                         name, rules->pattern ? rules->pattern : "", path,

@@ -113,6 +113,19 @@ void elc_tokenizer_destroy(struct elc_tokenizer *tokenizer) {
     free(tokenizer);
 }
 
+struct elc_tokenizer_id elc_tokenizer_options_id(const struct elc_tokenizer_options *options) {
+    const uint32_t usual = options->google ? WORD_CHARS_GOOGLE : WORD_CHARS;
+    return (struct elc_tokenizer_id){
+        .cased = options->cased,
+        .strip_accents = options->strip_accents < 0 ? !options->cased : options->strip_accents,
+        .compat = options->google ? "google" : NULL,
+        .pattern = (char *)(uintptr_t)options->pattern,
+        .chinese_joined = options->chinese_joined,
+        .keep_controls = options->keep_controls,
+        .word_chars = options->word_chars == usual ? 0 : options->word_chars,
+    };
+}
+
 int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tokenizer_id *id,
                            struct elc_arena *arena) {
     char version[24];
@@ -121,12 +134,9 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
         return rc;
     const struct elc_tokenizer_options *options = &tokenizer->options;
     const char *compat = options->google ? "google" : "fast";
-    *id = (struct elc_tokenizer_id){
-        .cased = options->cased,
-        .strip_accents = options->strip_accents,
-        .compat = elc_arena_text(arena, compat, strlen(compat)),
-        .unicode = elc_arena_text(arena, version, strlen(version)),
-    };
+    *id = elc_tokenizer_options_id(options);
+    id->compat = elc_arena_text(arena, compat, strlen(compat));
+    id->unicode = elc_arena_text(arena, version, strlen(version));
     if (options->pattern) {
         id->pattern = elc_arena_text(arena, options->pattern, strlen(options->pattern));
         if (!id->pattern)

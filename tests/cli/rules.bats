@@ -107,6 +107,27 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     [[ $stderr == *"tokenizer.json: 'lowercase' is not true or false" ]]
 }
 
+@test "rules of few models are kept from the first stream to the last model" {
+    electra-train pretrain -q --config nano --vocab vocab.txt --steps 1 --batch 2 -o run \
+        <(electra-tokenize --docs --vocab vocab.txt "$CORPUS") > /dev/null
+    cp -rL run/discriminator m
+    echo 'a b' | electra-tokenize -m m > plain.els
+    for rule in '"tokenize_chinese_chars": false' '"clean_text": false' '"max_input_chars_per_word": 7'; do
+        echo "{\"do_lower_case\": true, $rule}" > m/tokenizer_config.json
+        printf 'a b\n\nb a\n' | electra-tokenize --docs -m m > rules.els
+        [[ $(electra-view --header rules.els) == *"${rule// /}"* ]]
+        electra-score -m m --task rtd rules.els > /dev/null
+        key=${rule%:*}
+        status_is 1 electra-score -m m --task rtd plain.els
+        [ "$stderr" = "electra-score: plain.els was tokenized with another '${key//\"/}' than m has" ]
+        status_is 1 electra-view rules.els plain.els
+        [[ $stderr == *"were tokenized with different '${key//\"/}'" ]]
+        electra-train pretrain -q --init m --steps 1 --batch 2 -o on rules.els > /dev/null
+        grep -q "$rule" on/discriminator/tokenizer_config.json
+        rm -r on
+    done
+}
+
 @test "vocabularies that are none are refused in a line" {
     bad() { # MESSAGE: of bad.txt
         status_is 1 electra-tokenize --vocab "${2:-bad.txt}" "$CORPUS"
