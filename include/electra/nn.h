@@ -91,6 +91,8 @@ void elc_softmax(elc_float *p, const elc_float *x, size_t n);
 void elc_softmax_double(double *p, const elc_float *x, size_t n);
 /* log Σ exp(x) in double precision. */
 double elc_log_sum_exp(const elc_float *x, size_t n);
+/* The place of the largest of p [n], n ≥ 1; the first of equals. */
+size_t elc_likeliest(const double *p, size_t n);
 
 /* ---- losses ---- */
 

@@ -253,7 +253,7 @@ int elc_score_part(struct elc_score_pass *pass, size_t first, size_t *end) ELC_M
  * collects. For `forward`. */
 int elc_score_forward_first(struct elc_score_pass *pass);
 int elc_score_forward_rows(struct elc_score_pass *pass);
-/* p [n] = softmax of logits [n]; returns the likeliest, or ELC_ENUMERIC. */
+/* p [n] = softmax of logits [n], or ELC_ENUMERIC where one of them is not finite. */
 int elc_score_softmax(double *p, const elc_float *logits, size_t n);
 
 /* For `compute` of tasks that have the mean over a text's windows of n numbers: where to put those

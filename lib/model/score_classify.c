@@ -31,14 +31,6 @@ static int probabilities(double *p, const elc_float *logits, size_t n,
     return is_multi_label(config) ? sigmoids(p, logits, n) : elc_score_softmax(p, logits, n);
 }
 
-static size_t likeliest(const double *p, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (p[i] > p[best])
-            best = i;
-    return best;
-}
-
 /* ---- the effect of each word (--tokens) ----
  *
  * By how much the probability of the text's class falls when all tokens of the word are [MASK]. */
@@ -102,7 +94,7 @@ static int evaluate(struct waiting *waiting) {
         err = probabilities(waiting->p, waiting->logits + variants[i].text * n, n, config);
         if (!err)
             err = probabilities(waiting->q, logits + i * n, n, config);
-        const size_t best = err ? 0 : likeliest(waiting->p, n);
+        const size_t best = err ? 0 : elc_likeliest(waiting->p, n);
         effects[variants[i].row] = waiting->p[best] - waiting->q[best];
     }
     waiting->variants.len = waiting->rows.len = 0;
@@ -183,7 +175,7 @@ static int compute(struct elc_score_result *result, const struct elc_score_pass 
     if (err)
         return err;
     result->values = elc_score_mean(result, text, n);
-    result->best = likeliest(result->values, n);
+    result->best = elc_likeliest(result->values, n);
     result->labels = pass->scorer->labels;
     result->n_labels = n;
     result->multi_label = is_multi_label(config);

@@ -110,9 +110,9 @@ static int add_words(struct elc_score_result *result, const struct elc_score_pas
         if (err || (word->has_token && (word->is_settled || !is_best)))
             continue;
         err = elc_score_softmax(p, pass->outputs + (place->row + row) * n, n);
-        word->label = 0;
-        for (uint32_t i = 1; !err && i < n; i++)
-            word->label = p[i] > p[word->label] ? i : word->label;
+        if (err)
+            return err;
+        word->label = (uint32_t)elc_likeliest(p, n);
         word->p = p[word->label];
         word->has_token = true;
         word->is_settled = is_best;

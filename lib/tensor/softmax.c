@@ -1,4 +1,4 @@
-/* The softmax and its logarithm. */
+/* The softmax, its logarithm, and its largest. */
 #include <math.h>
 
 #include "electra/nn.h"
@@ -24,4 +24,12 @@ double elc_log_sum_exp(const elc_float *x, size_t n) {
     for (size_t i = 0; i < n; i++)
         sum += exp((double)x[i] - max);
     return max + log(sum);
+}
+
+size_t elc_likeliest(const double *p, size_t n) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (p[i] > p[best])
+            best = i;
+    return best;
 }

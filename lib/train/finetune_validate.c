@@ -62,10 +62,7 @@ struct place {
 /* ---- predictions, one text at a time ---- */
 
 static void add_class(struct validation *v, uint32_t gold) {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < v->f->config.num_labels; i++)
-        if (v->scores[i] > v->scores[best])
-            best = i;
+    const size_t best = elc_likeliest(v->scores, v->f->config.num_labels);
     v->counts[gold].gold++;
     v->counts[best].predicted++;
     v->counts[gold].correct += gold == best;
