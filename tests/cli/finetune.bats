@@ -7,16 +7,9 @@ load runs
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
-    cat > tiny.json << 'JSON'
-{"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
- "intermediate_size": 32, "max_position_embeddings": 64}
-JSON
+    tiny_shape > tiny.json
     electra-vocab -q --size 1000 "$CORPUS" > vocab.txt
-    for i in {1..12}; do
-        printf 'a good %s day\tpos\n' "$i"
-        printf 'a bad %s day\tneg\n' "$i"
-        printf 'it is %s now\tnone\n' "$i"
-    done > three.tsv
+    three_classes > three.tsv
     tokenize --tsv --text 1 --label 2 three.tsv > three.els
     for i in {1..6}; do
         printf 'good %s\tbad %s\t%s.5\n' "$i" "$i" "$i"

@@ -7,10 +7,7 @@ load runs
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
-    cat > tiny.json << 'JSON'
-{"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
- "intermediate_size": 32, "max_position_embeddings": 64}
-JSON
+    tiny_shape > tiny.json
     electra-vocab -q --size 1000 "$CORPUS" > vocab.txt
     colors > colors.json
     electra-tokenize -q --vocab vocab.txt --squad --max-length 32 colors.json > colors.els

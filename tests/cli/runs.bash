@@ -1,4 +1,23 @@
-# What tests of training share: what a run left behind, compared and read.
+# What tests of training share: a network and texts to start from, and what a run left behind,
+# compared and read.
+
+# A shape to fine-tune in a fraction of a second.
+tiny_shape() {
+    cat << 'JSON'
+{"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+ "intermediate_size": 32, "max_position_embeddings": 64}
+JSON
+}
+
+# Texts and their labels, which one word tells.
+three_classes() {
+    local i
+    for i in {1..12}; do
+        printf 'a good %s day\tpos\n' "$i"
+        printf 'a bad %s day\tneg\n' "$i"
+        printf 'it is %s now\tnone\n' "$i"
+    done
+}
 
 # steady FILE: metrics without what a clock says.
 steady() {
