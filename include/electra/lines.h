@@ -34,7 +34,7 @@ struct elc_chunk {
 enum elc_lines_unit {
     ELC_UNIT_LINE,
     ELC_UNIT_PARAGRAPH, /* lines up to and with one of white space alone */
-    ELC_UNIT_OPERAND,   /* all of an operand */
+    ELC_UNIT_CHARACTER, /* of UTF-8: lines may be cut, so that their numbers say nothing */
 };
 
 struct elc_lines;

@@ -128,7 +128,7 @@ int conll_next(struct sample_reader *reader, struct sample *sample) {
     for (; more && !is_blank(line, len); reader->line += more) {
         int err = 0;
         if (!failed && !is_document_start(line, len))
-            err = sample_repair(reader->options, &reader->clean, &reader->replaced, &line, &len);
+            err = sample_repair(reader->options, &reader->clean, &reader->replaced, 0, &line, &len);
         if (!failed && !err && !is_document_start(line, len))
             err = add_word(&sentence, line, len);
         if (err) { /* the rest of the sentence is passed over */

@@ -105,6 +105,18 @@ static const uint8_t *last_blank(const struct elc_buffer *text, size_t from) {
     return end;
 }
 
+/* The last byte that does not belong to a character begun at the end. */
+static const uint8_t *last_of_character(const struct elc_buffer *text) {
+    for (size_t n = 1; n < 4 && n <= text->len; n++) {
+        const uint8_t c = text->data[text->len - n];
+        if (c < 0x80)
+            break;
+        if (c >= 0xC0 && n < (c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4))
+            return text->len > n ? text->data + text->len - n - 1 : NULL;
+    }
+    return text->len > 0 ? text->data + text->len - 1 : NULL;
+}
+
 /* Where the last whole unit of a chunk ends, of which the bytes before `from` have been looked at;
  * NULL: there is none yet. */
 static const uint8_t *last_end(const struct elc_lines *lines, const struct elc_buffer *text,
@@ -114,15 +126,15 @@ static const uint8_t *last_end(const struct elc_lines *lines, const struct elc_b
         return last_newline(text, from);
     case ELC_UNIT_PARAGRAPH:
         return last_blank(text, from);
-    case ELC_UNIT_OPERAND:
-        break;
+    case ELC_UNIT_CHARACTER:
+        return last_of_character(text);
     }
     return NULL;
 }
 
 /* Reads until the chunk has at least one whole unit; keeps the begun one behind it as the rest. */
 static int fill(struct elc_lines *lines, struct elc_chunk *chunk) {
-    static const char *const units[] = {"line", "paragraph", "file"};
+    static const char *const units[] = {"line", "paragraph", "character"};
     while (true) {
         size_t before = chunk->text.len;
         int more = read_more(lines, chunk);

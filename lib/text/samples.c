@@ -1,6 +1,7 @@
 /* What the layouts of texts have in common, and the layout that has nothing else: lines. */
 #include "samples.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,21 +16,22 @@ int sample_source_open(struct sample_source *source, const struct elc_tokenize_o
     if (options->layout == ELC_INPUT_CONLL)
         elc_lines_set_unit(source->lines, ELC_UNIT_PARAGRAPH);
     if (options->layout == ELC_INPUT_SQUAD)
-        elc_lines_set_unit(source->lines, ELC_UNIT_OPERAND);
+        elc_lines_set_unit(source->lines, ELC_UNIT_CHARACTER);
+    source->articles = (struct articles){.options = options, .lines = source->lines};
     return 0;
 }
 
 void sample_source_close(struct sample_source *source) {
     elc_lines_destroy(source->lines);
-    elc_buffer_free(&source->file.text);
-    json_decref(source->document);
+    articles_free(&source->articles);
+    json_decref(source->article);
     *source = (struct sample_source){0};
 }
 
 void sample_chunk_free(struct sample_chunk *chunk) {
     elc_buffer_free(&chunk->lines.text);
-    json_decref(chunk->document);
-    chunk->document = NULL;
+    json_decref(chunk->article);
+    chunk->article = NULL;
 }
 
 /* What stands in front of an operand's first text. */
@@ -97,12 +99,12 @@ void sample_reader_free(struct sample_reader *reader) {
 }
 
 int sample_repair(const struct elc_tokenize_options *options, struct elc_buffer *clean,
-                  uint64_t *replaced, const char **text, size_t *len) {
+                  uint64_t *replaced, uint64_t before, const char **text, size_t *len) {
     size_t valid = elc_utf8_valid(*text, *len);
     if (valid == *len)
         return 0;
     if (!options->replace_invalid)
-        return elc_fail(ELC_EFORMAT, "invalid UTF-8 at byte %zu", valid + 1);
+        return elc_fail(ELC_EFORMAT, "invalid UTF-8 at byte %" PRIu64, before + valid + 1);
     clean->len = 0;
     long long n = elc_utf8_clean(clean, *text, *len);
     if (n < 0)
@@ -113,12 +115,16 @@ int sample_repair(const struct elc_tokenize_options *options, struct elc_buffer 
     return 0;
 }
 
+int sample_not_json(const json_error_t *error, size_t len) {
+    bool no_memory = json_error_code(error) == json_error_out_of_memory || !error->text[0];
+    return no_memory ? elc_fail_memory(len) : elc_fail(ELC_EFORMAT, "not JSON: %s", error->text);
+}
+
 int sample_parse(json_t **json, const char *text, size_t len, size_t flags, json_error_t *error) {
     *json = json_loadb(text, len, flags | JSON_ALLOW_NUL, error);
     if (*json)
         return 0;
-    bool no_memory = json_error_code(error) == json_error_out_of_memory || !error->text[0];
-    return no_memory ? elc_fail_memory(len) : elc_fail(ELC_EFORMAT, "not JSON: %s", error->text);
+    return sample_not_json(error, len);
 }
 
 int sample_line(struct sample_reader *reader, struct sample *sample, const char **line,
@@ -127,7 +133,7 @@ int sample_line(struct sample_reader *reader, struct sample *sample, const char 
         return 0;
     sample->id = (struct elc_layout_id){.number = reader->number++};
     sample->line = reader->line++;
-    int err = sample_repair(reader->options, &reader->clean, &reader->replaced, line, len);
+    int err = sample_repair(reader->options, &reader->clean, &reader->replaced, 0, line, len);
     return err ? err : 1;
 }
 

@@ -12,6 +12,8 @@
 #include "electra/lines.h"
 #include "electra/tokenize_run.h"
 
+#include "articles.h"
+
 /* Which fields of a row hold what, from 1; 0: none. */
 struct row_columns {
     size_t text, pair, label, id;
@@ -25,7 +27,7 @@ struct sample_chunk {
     uint64_t line;  /* number of the line there */
     uint64_t first; /* number of the first text in the input, from 1 */
     struct row_columns columns;              /* TSV, CoNLL */
-    json_t *document;                        /* SQuAD: keeps `paragraph` alive */
+    json_t *article;                         /* SQuAD: keeps `paragraph` alive */
     const json_t *paragraph;                 /* of any shape; NULL: an article has none */
     size_t article_number, paragraph_number; /* from 1; 0 where it is NULL */
     uint64_t replaced; /* invalid sequences, as far as the source has replaced them */
@@ -37,11 +39,11 @@ struct sample_source {
     struct elc_lines *lines;
     uint64_t n_texts;           /* so far */
     struct row_columns columns; /* of the present operand */
-    /* SQuAD: where in the present document it goes on */
-    struct elc_chunk file;
-    json_t *document;
-    size_t article, paragraph;
-    uint64_t replaced; /* invalid sequences since the last chunk: the next one's */
+    /* SQuAD: whose `replaced` is since the last chunk, for the next one; the present article, and
+     * which of its paragraphs comes next */
+    struct articles articles;
+    json_t *article;
+    size_t paragraph;
 };
 int sample_source_open(struct sample_source *source, const struct elc_tokenize_options *options,
                        char *const *paths, size_t n_paths) ELC_MUST_CHECK;
@@ -89,9 +91,12 @@ void sample_reader_free(struct sample_reader *reader);
 /* ---- what layouts are made of ---- */
 
 /* Invalid bytes are replaced in a copy, in `clean`, or refused, as the options say; `*replaced`
- * counts. */
+ * counts. `before`: bytes that stand in front of the text, for the message. */
 int sample_repair(const struct elc_tokenize_options *options, struct elc_buffer *clean,
-                  uint64_t *replaced, const char **text, size_t *len) ELC_MUST_CHECK;
+                  uint64_t *replaced, uint64_t before, const char **text,
+                  size_t *len) ELC_MUST_CHECK;
+/* The error of Jansson's having failed to parse `len` bytes. */
+int sample_not_json(const json_error_t *error, size_t len) ELC_MUST_CHECK;
 /* Parses JSON; `*error` is what is wrong with it, where this fails by ELC_EFORMAT. */
 int sample_parse(json_t **json, const char *text, size_t len, size_t flags,
                  json_error_t *error) ELC_MUST_CHECK;

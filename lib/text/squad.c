@@ -12,44 +12,17 @@
 
 /* ---- reading ---- */
 
-static int parse_file(struct sample_source *source) {
-    const char *text = source->file.text.len > 0 ? (const char *)source->file.text.data : "";
-    size_t len = source->file.text.len;
-    struct elc_buffer clean = {0};
-    json_error_t error;
-    size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* byte order mark */
-    text += mark;
-    len -= mark;
-    int err = sample_repair(source->options, &clean, &source->replaced, &text, &len);
-    source->article = source->paragraph = 0;
-    if (!err) {
-        err = sample_parse(&source->document, text, len, 0, &error);
-        if (err == ELC_EFORMAT)
-            err = elc_context(err, "line %d", error.line);
-    }
-    if (!err && !json_is_array(json_object_get(source->document, "data")))
-        err = elc_fail(ELC_EFORMAT, "not SQuAD: there is no array 'data'");
-    elc_buffer_free(&clean);
-    elc_buffer_free(&source->file.text); /* not needed beside the tree */
-    return err ? elc_context(err, "%s", source->file.name) : 0;
-}
-
-/* The next paragraph of the document, or article without any, whatever it looks like. False: there
- * is none. */
+/* The next paragraph of the article, or the article if it has none, whatever it looks like. False:
+ * there is none. */
 static bool next_paragraph(struct sample_source *source, struct sample_chunk *chunk) {
-    const json_t *data = json_object_get(source->document, "data");
-    for (; source->article < json_array_size(data); source->article++, source->paragraph = 0) {
-        const json_t *article = json_array_get(data, source->article);
-        const json_t *paragraphs = json_object_get(article, "paragraphs");
-        const bool any = json_is_array(paragraphs);
-        if (source->paragraph == (any ? json_array_size(paragraphs) : 1))
-            continue;
-        chunk->paragraph = json_array_get(paragraphs, source->paragraph++);
-        chunk->article_number = source->article + 1;
-        chunk->paragraph_number = any ? source->paragraph : 0;
-        return true;
-    }
-    return false;
+    const json_t *paragraphs = json_object_get(source->article, "paragraphs");
+    const bool any = json_is_array(paragraphs);
+    if (!source->article || source->paragraph == (any ? json_array_size(paragraphs) : 1))
+        return false;
+    chunk->paragraph = json_array_get(paragraphs, source->paragraph++);
+    chunk->article_number = source->articles.n_articles;
+    chunk->paragraph_number = any ? source->paragraph : 0;
+    return true;
 }
 
 static bool has_questions(const json_t *paragraph) {
@@ -63,24 +36,21 @@ static size_t count_texts(const json_t *paragraph) {
 }
 
 int squad_read(struct sample_source *source, struct sample_chunk *chunk) {
-    json_decref(chunk->document); /* of this job's last time */
-    chunk->document = NULL;
-    while (!source->document || !next_paragraph(source, chunk)) {
-        json_decref(source->document);
-        source->document = NULL;
-        int got = elc_lines_next(source->lines, &source->file);
-        if (got > 0)
-            got = parse_file(source);
-        else if (got == 0)
-            return 0;
-        if (got < 0)
+    json_decref(chunk->article); /* of this job's last time */
+    chunk->article = NULL;
+    while (!next_paragraph(source, chunk)) {
+        json_decref(source->article);
+        source->article = NULL;
+        source->paragraph = 0;
+        int got = articles_next(&source->articles, &source->article);
+        if (got <= 0)
             return got;
     }
-    chunk->document = json_incref(source->document);
-    chunk->lines.name = source->file.name;
+    chunk->article = json_incref(source->article);
+    chunk->lines.name = source->articles.chunk.name;
     source->n_texts += count_texts(chunk->paragraph);
-    chunk->replaced = source->replaced;
-    source->replaced = 0;
+    chunk->replaced = source->articles.replaced;
+    source->articles.replaced = 0;
     return 1;
 }
 

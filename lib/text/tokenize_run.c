@@ -333,7 +333,7 @@ int elc_tokenize_run(struct elc_tokenize_run *run, const struct elc_tokenize_opt
     if (!err)
         err = run_pipeline(&flow);
     if (!err)
-        run->counts.replaced += flow.source.replaced; /* in documents that no text came after */
+        run->counts.replaced += flow.source.articles.replaced; /* behind the last text */
     if (!err)
         err = elc_writer_end(&flow.writer);
     sample_source_close(&flow.source);

@@ -149,11 +149,63 @@ END
     refuses "article 1: no array 'paragraphs'"
     printf '{"data":[{"paragraphs":[]},{"paragraphs":[{"qas":[]}]}]}' > x.json
     refuses "article 2, paragraph 1: no string 'context' or no array 'qas'"
+    printf '{"data":{}}' > x.json
+    refuses "not SQuAD: there is no array 'data'"
     printf '{"data":[]}' > x.json
     electra-tokenize --vocab vocab.txt --squad x.json | electra-view --check
     gzip -c x.json > x.json.gz
     status_is 1 electra-tokenize --vocab vocab.txt --squad -o out.els x.json.gz
     [[ $stderr == *"x.json.gz: compressed by gzip"* ]]
+}
+
+# as_json TEXT…: the records of x.json are those of each text
+as_json() {
+    local text
+    electra-tokenize -q --vocab vocab.txt --squad x.json > expected.els
+    for text; do
+        printf %s "$text" > y.json
+        electra-tokenize -q --vocab vocab.txt --squad y.json | cmp - expected.els
+    done
+}
+
+@test "what stands around the articles is JSON too" {
+    local a='{"paragraphs":[{"context":"a b","qas":[{"question":"c"}]}]}'
+    printf '{"data":[%s,%s]}' "$a" "$a" > x.json
+    as_json " { \"data\" : [ $a , $a ] } "$'\n' "{\"data\":[$a"$'\r\n,\t'"$a],\"version\":1.1}" \
+        "{\"x\":{\"data\":[1]},\"n\":-1e3,\"y\":null,\"data\":[$a,$a],\"z\":\"ü\"}"
+    refuse() { printf %s "$1" > x.json && refuses "${@:2}"; }
+    refuse "{\"data\":[$a $a]}" "line 1: not JSON: ',' expected"
+    refuse "{\"data\":[$a"$'\n' "line 2: not JSON: ',' expected near end of file"
+    refuse "{\"data\":[$a],}" "line 1: not JSON: '\"' expected"
+    refuse "{\"data\":[$a]"$'\n'"\"x\":1}" "line 2: not JSON: ',' expected"
+    refuse "{\"data\":[$a],x:1}" "line 1: not JSON: '\"' expected"
+    refuse "{\"data\" [$a]}" "line 1: not JSON: ':' expected"
+    refuse "{\"data\":[$a]}"$'\n'"1" "line 2: not JSON: end of file expected"
+    refuse "{\"data\":[$a],\"data\":[]}" "line 1: 'data' comes twice"
+    printf '%s' "{\"data\":[$a,"$'\n]}' > x.json
+    status_is 1 electra-tokenize --vocab vocab.txt --squad -o out.els x.json
+    [[ $stderr == "electra-tokenize: x.json: line 2: not JSON: "* ]]
+}
+
+@test "articles are read one at a time" {
+    local a words
+    words=$(yes 'a b é 東 ' | head -n 4000 | tr -d '\n')
+    a="{\"paragraphs\":[{\"context\":\"$words\",\"qas\":[{\"question\":\"c\"}]}]}"
+    make_file() { # articles
+        printf '{"data":[%s' "$a"
+        for ((i = 1; i < $1; i++)); do printf ',%s' "$a"; done
+        printf ']}'
+    }
+    peak() { # MB, from the summary of -v; a sanitizer would keep what has been freed
+        ASAN_OPTIONS=${ASAN_OPTIONS-}:quarantine_size_mb=0 electra-tokenize -v --vocab vocab.txt \
+            --squad --stride 0 --no-text -o "$2" "$1" 2>&1 | grep -oE '[0-9.]+ MB' | tr -d ' MB'
+    }
+    make_file 1 > one.json
+    make_file 200 > many.json
+    awk -v many="$(peak many.json many.els)" -v one="$(peak one.json one.els)" \
+        'BEGIN { exit !(one > 0 && many < one + 10) }'
+    [ "$(electra-view many.els | wc -l)" -eq $((200 * $(electra-view one.els | wc -l))) ]
+    cmp <(electra-view many.els | tail -n 1 | sed 's/"id":200,/"id":1,/') <(electra-view one.els | tail -n 1)
 }
 
 @test "with --keep-going a refused question keeps its place" {

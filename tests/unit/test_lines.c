@@ -175,12 +175,44 @@ static void check_chunks(const struct fixture *f, enum elc_lines_unit unit, cons
     elc_lines_destroy(lines);
 }
 
-static void chunks_hold_whole_paragraphs_or_operands(void **state) {
+static void chunks_hold_whole_paragraphs(void **state) {
     struct fixture *f = *state;
     write_bytes(f->paths[0], "a\nb\n\t\r\nc\n\nd\ne", 13);
     write_bytes(f->paths[1], "\nf\n", 3);
     check_chunks(f, ELC_UNIT_PARAGRAPH, "a\nb\n\t\r\nc\n\n|d\ne|\n|f\n|");
-    check_chunks(f, ELC_UNIT_OPERAND, "a\nb\n\t\r\nc\n\nd\ne|\nf\n|");
+}
+
+/* Characters of two, three and four bytes, and begun ones, around the size of a read. */
+static void chunks_hold_whole_characters(void **state) {
+    struct fixture *f = *state;
+    enum { READ = 128 * 1024 };
+    static const char *const characters[] = {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+                                             "\xE2\x82", "\xF0\x9F\x98", "\x98"};
+    char *bytes = malloc(READ + 16);
+    for (size_t c = 0; c < 6; c++) {
+        const size_t len = strlen(characters[c]);
+        for (size_t torn = READ - 4; torn <= READ; torn++) {
+            memset(bytes, 'x', READ + 16);
+            memcpy(bytes + torn, characters[c], len);
+            write_bytes(f->paths[0], bytes, READ + 16);
+            struct elc_lines *lines;
+            struct elc_chunk chunk = {0};
+            assert_int_equal(elc_lines_new(&lines, f->paths, 1, false), 0);
+            elc_lines_set_unit(lines, ELC_UNIT_CHARACTER);
+            assert_int_equal(elc_lines_next(lines, &chunk), 1);
+            const bool cut = torn < READ && torn + len > READ;
+            const bool begun = c >= 3 && c < 5 && torn + len == READ;
+            assert_int_equal(chunk.text.len, cut || begun ? torn : READ);
+            const size_t first = chunk.text.len;
+            assert_int_equal(elc_lines_next(lines, &chunk), 1);
+            assert_int_equal(first + chunk.text.len, READ + 16);
+            assert_true(chunk.ends_operand);
+            assert_memory_equal(chunk.text.data, bytes + first, chunk.text.len);
+            elc_buffer_free(&chunk.text);
+            elc_lines_destroy(lines);
+        }
+    }
+    free(bytes);
 }
 
 /* Paragraphs of every length around the size of a read, in which blank lines may be torn. */
@@ -214,9 +246,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(operands_end_their_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_lines_and_many_lines_are_whole, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(chunks_hold_whole_paragraphs_or_operands, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(chunks_hold_whole_paragraphs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_paragraphs_are_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(chunks_hold_whole_characters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_text_is_refused_by_name, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
