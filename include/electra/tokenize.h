@@ -48,7 +48,8 @@ int elc_tokenizer_describe(const struct elc_tokenizer *tokenizer, struct elc_tok
 /* Reads how `path` wants its texts: a model directory's tokenizer.json and tokenizer_config.json,
  * where present, or a tokenizer.json itself; nothing of another file. Where
  * both are silent options keep their values, where they disagree they are refused; but a class that
- * obeys tokenizer.json alone (PreTrainedTokenizerFast) has no other rules. Rules that this
+ * obeys tokenizer.json alone (PreTrainedTokenizerFast) has no other rules. A tokenizer.json's
+ * limit of 100 characters, Hugging Face's default, leaves word_chars 0. Rules that this
  * tokenizer does not have are refused by name, as are tokenizer_class where it is none of BERT's
  * (there or in config.json), tokens added to the vocabulary and special tokens by other names, in
  * these files, added_tokens.json or special_tokens_map.json. A pattern is allocated:

@@ -11,6 +11,7 @@
 #include "electra/file.h"
 #include "electra/tokenize.h"
 #include "vocab_json.h"
+#include "words.h"
 
 /* The files of one directory, one after another. */
 struct reading {
@@ -103,6 +104,9 @@ static int read_tokenizer(const json_t *root, struct reading *reading) {
         rc = elc_wordpiece_check(json_object_get(root, "model"));
     if (rc == 0)
         rc = read_word_chars(json_object_get(root, "model"), options);
+    /* Hugging Face's default stands in every file and is nobody's wish; Google's is another. */
+    if (options->word_chars == WORD_CHARS)
+        options->word_chars = 0;
     options->keep_controls = !clean;
     reading->has_tokenizer = true;
     reading->has_normalizer = normalizer != NULL;

@@ -107,6 +107,28 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     [[ $stderr == *"tokenizer.json: 'lowercase' is not true or false" ]]
 }
 
+@test "words of 200 characters are cut by Google's rules, whatever a tokenizer.json has by default" {
+    printf '{"normalizer":{"type":"BertNormalizer"},"model":{"type":"WordPiece",
+        "max_input_chars_per_word":100,"vocab":{"[PAD]":0,"[UNK]":1,"[CLS]":2,"[SEP]":3,"[MASK]":4,
+        "a":5,"##a":6}}}' > tokenizer.json
+    printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' a '##a' > v.txt
+    head -c 150 /dev/zero | tr '\0' a > text
+    for rules in fast google; do
+        electra-tokenize --no-history --vocab v.txt --compat $rules text > expected
+        electra-tokenize --no-history --vocab tokenizer.json --compat $rules text | cmp - expected
+    done
+    [[ $(electra-view expected) == *'"ids":[2,5,6,6,'* ]]
+    electra-train pretrain -q --config nano --vocab v.txt --steps 1 --batch 2 -o run \
+        <(printf 'a a\n\naa a\n' | electra-tokenize --docs --vocab v.txt) > /dev/null
+    cp -rL run/discriminator published
+    cp tokenizer.json published
+    rm published/tokenizer_config.json # which says that it is not Google's
+    for rules in fast google; do
+        electra-tokenize --vocab v.txt --compat $rules text |
+            electra-score -m published --task rtd > /dev/null
+    done
+}
+
 @test "rules of few models are kept from the first stream to the last model" {
     electra-train pretrain -q --config nano --vocab vocab.txt --steps 1 --batch 2 -o run \
         <(electra-tokenize --docs --vocab vocab.txt "$CORPUS") > /dev/null
