@@ -48,10 +48,14 @@ static int read_more(struct articles *a) {
 }
 
 static void advance(struct articles *a, size_t n) {
-    const uint8_t *at = a->text.data + a->at;
-    for (size_t i = 0; i < n; i++)
-        a->line += at[i] == '\n';
-    a->at += n;
+    for (; n > 0; n--, a->at++) {
+        const uint8_t byte = a->text.data[a->at];
+        a->column += (byte & 0xC0) != 0x80; /* a character begins */
+        if (byte == '\n') {
+            a->line++;
+            a->column = 1;
+        }
+    }
 }
 
 /* The byte that comes next behind white space, or -1 at the end of the operand. */
@@ -71,9 +75,10 @@ static int peek(struct articles *a, int *byte) {
 
 /* ---- values ---- */
 
-/* Puts in front of the present error where it is. */
+/* Says where the present error is. */
 static int name_place(const struct articles *a, int err) {
-    return elc_context(err, "%s: line %" PRIu64, a->chunk.name, a->line);
+    return elc_fail(err, "%s: line %" PRIu64 ": %s (column %" PRIu64 ")", a->chunk.name, a->line,
+                    elc_error(), a->column);
 }
 
 /* Takes the byte that comes next, which has to be the one. */
@@ -136,10 +141,12 @@ static int take_value(struct articles *a, json_t **value) {
         return 0;
     }
     json_decref(*value);
-    if (a->failed)
-        return a->failed;
-    a->line += error.line > 0 ? (uint64_t)error.line - 1 : 0;
-    return name_place(a, sample_not_json(&error, a->text.len));
+    err = a->failed ? a->failed : sample_not_json(&error, a->text.len);
+    if (a->failed || err != ELC_EFORMAT)
+        return err;
+    a->column = (error.line > 1 ? 0 : a->column - 1) + (uint64_t)error.column;
+    a->line += (uint64_t)error.line - 1;
+    return name_place(a, err);
 }
 
 static int not_squad(const struct articles *a) {
@@ -190,7 +197,7 @@ static int take_member(struct articles *a) {
 static int open_operand(struct articles *a) {
     a->text.len = a->at = a->fed = a->n_members = 0;
     a->bytes = 0;
-    a->line = 1;
+    a->line = a->column = 1;
     a->had_data = false;
     int got = read_chunk(a);
     if (got <= 0)

@@ -21,7 +21,7 @@ struct articles {
     struct elc_buffer text;  /* of the operand: what has been read and is still needed */
     size_t at, fed;          /* what comes next in it; what the parser has not been given yet */
     uint64_t bytes;          /* of the operand, read so far */
-    uint64_t line;           /* number of the line at `at`, from 1 */
+    uint64_t line, column;   /* of the character at `at`, from 1 */
     bool open;               /* an operand is being read, */
     bool in_data;            /* in the array of articles */
     bool had_data;           /* or behind it */

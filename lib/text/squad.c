@@ -17,11 +17,13 @@
 static bool next_paragraph(struct sample_source *source, struct sample_chunk *chunk) {
     const json_t *paragraphs = json_object_get(source->article, "paragraphs");
     const bool any = json_is_array(paragraphs);
-    if (!source->article || source->paragraph == (any ? json_array_size(paragraphs) : 1))
+    const size_t n = any ? json_array_size(paragraphs) : 1;
+    if (!source->article || source->paragraph == n)
         return false;
     chunk->paragraph = json_array_get(paragraphs, source->paragraph++);
     chunk->article_number = source->articles.n_articles;
     chunk->paragraph_number = any ? source->paragraph : 0;
+    chunk->lines.waiting = source->paragraph == n && source->articles.chunk.waiting;
     return true;
 }
 
@@ -67,12 +69,22 @@ static size_t byte_of(const char *text, size_t len, json_int_t n) {
     return n > 0 ? SIZE_MAX : at;
 }
 
+/* How many of the bytes of a text a message quotes: whole characters. */
+static int quoted(const char *text, size_t len) {
+    size_t n = len < 80 ? len : 80;
+    while (n > 0 && n < len && ((uint8_t)text[n] & 0xC0) == 0x80)
+        n--;
+    return (int)n;
+}
+
 /* An answer has to stand in the context where it says. */
 static int read_answer(const json_t *json, const struct sample *sample, struct answer *answer) {
     const json_t *string = json_object_get(json, "text");
     const json_t *place = json_object_get(json, "answer_start");
     if (!json_is_string(string) || !json_is_integer(place) || json_integer_value(place) < 0)
         return elc_fail(ELC_EFORMAT, "an answer has no string 'text' or no number 'answer_start'");
+    if (json_string_length(string) == 0)
+        return elc_fail(ELC_EFORMAT, "an answer's 'text' is empty");
     *answer = (struct answer){
         .text = json_string_value(string),
         .len = json_string_length(string),
@@ -82,7 +94,7 @@ static int read_answer(const json_t *json, const struct sample *sample, struct a
         memcmp(sample->pair + answer->start, answer->text, answer->len) == 0)
         return 0;
     return elc_fail(ELC_EFORMAT, "the answer '%.*s' does not stand at character %lld",
-                    (int)(answer->len < 80 ? answer->len : 80), answer->text,
+                    quoted(answer->text, answer->len), answer->text,
                     (long long)json_integer_value(place));
 }
 

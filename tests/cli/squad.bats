@@ -124,6 +124,12 @@ END
     refuses "question 'q': an answer has no string 'text' or no number 'answer_start'"
     questions '{"question":"a","answers":[{"text":"d"}]}'
     refuses "text 1: an answer has no string 'text' or no number 'answer_start'"
+    questions '{"id":"q","question":"a","answers":[{"text":"","answer_start":0}]}'
+    refuses "question 'q': an answer's 'text' is empty"
+    local long
+    long=$(printf '中%.0s' {1..40})
+    questions "{\"id\":\"q\",\"question\":\"a\",\"answers\":[{\"text\":\"$long\",\"answer_start\":0}]}"
+    refuses "question 'q': the answer '${long:0:26}' does not stand at character 0"
     questions '{"id":"q","question":"a","is_impossible":true,"answers":[{"text":"a","answer_start":14}]}'
     refuses "question 'q': impossible, but there is an answer"
     questions '{"id":"q","question":"a","is_impossible":false,"answers":[]}'
@@ -174,17 +180,17 @@ as_json() {
     as_json " { \"data\" : [ $a , $a ] } "$'\n' "{\"data\":[$a"$'\r\n,\t'"$a],\"version\":1.1}" \
         "{\"x\":{\"data\":[1]},\"n\":-1e3,\"y\":null,\"data\":[$a,$a],\"z\":\"ü\"}"
     refuse() { printf %s "$1" > x.json && refuses "${@:2}"; }
-    refuse "{\"data\":[$a $a]}" "line 1: not JSON: ',' expected"
-    refuse "{\"data\":[$a"$'\n' "line 2: not JSON: ',' expected near end of file"
-    refuse "{\"data\":[$a],}" "line 1: not JSON: '\"' expected"
-    refuse "{\"data\":[$a]"$'\n'"\"x\":1}" "line 2: not JSON: ',' expected"
-    refuse "{\"data\":[$a],x:1}" "line 1: not JSON: '\"' expected"
-    refuse "{\"data\" [$a]}" "line 1: not JSON: ':' expected"
-    refuse "{\"data\":[$a]}"$'\n'"1" "line 2: not JSON: end of file expected"
-    refuse "{\"data\":[$a],\"data\":[]}" "line 1: 'data' comes twice"
-    printf '%s' "{\"data\":[$a,"$'\n]}' > x.json
-    status_is 1 electra-tokenize --vocab vocab.txt --squad -o out.els x.json
-    [[ $stderr == "electra-tokenize: x.json: line 2: not JSON: "* ]]
+    refuse "{\"data\":[$a $a]}" "line 1: not JSON: ',' expected (column 70)"
+    refuse "{\"data\":[$a"$'\n' "line 2: not JSON: ',' expected near end of file (column 1)"
+    refuse "{\"data\":[$a],}" "line 1: not JSON: '\"' expected (column 71)"
+    refuse "{\"data\":[$a]"$'\n'"\"x\":1}" "line 2: not JSON: ',' expected (column 1)"
+    refuse "{\"data\":[$a],x:1}" "line 1: not JSON: '\"' expected (column 71)"
+    refuse "{\"data\" [$a]}" "line 1: not JSON: ':' expected (column 9)"
+    refuse "{\"data\":[$a]}"$'\n'"1" "line 2: not JSON: end of file expected (column 1)"
+    refuse "{\"data\":[$a],\"data\":[]}" "line 1: 'data' comes twice (column 78)"
+    refuse "{\"data\":[$a,"$'\n]}' "line 2: not JSON: unexpected token near ']' (column 1)"
+    refuse '{"data":[{"ü": x}]}' "line 1: not JSON: invalid token near 'x' (column 16)"
+    refuse $'{"data":[\n{"ü":\n x}]}' "line 3: not JSON: invalid token near 'x' (column 2)"
 }
 
 @test "articles are read one at a time" {
@@ -206,6 +212,26 @@ as_json() {
         'BEGIN { exit !(one > 0 && many < one + 10) }'
     [ "$(electra-view many.els | wc -l)" -eq $((200 * $(electra-view one.els | wc -l))) ]
     cmp <(electra-view many.els | tail -n 1 | sed 's/"id":200,/"id":1,/') <(electra-view one.els | tail -n 1)
+}
+
+@test "with --flush an article is written when it is there" {
+    local a='{"paragraphs":[{"context":"a b","qas":[{"question":"c"}]}]}'
+    for j in 1 2; do
+        rm -f in out.els
+        mkfifo in
+        electra-tokenize -j $j --vocab vocab.txt --squad --flush --no-text in > out.els &
+        exec 7> in
+        printf '{"data":[%s,' "$a" >&7
+        for i in {1..100}; do
+            ! electra-view --records 1 out.els > found || break
+            sleep 0.05
+        done
+        grep -q '"ids":\[2,16,3,14,15,3\]' found
+        printf '%s]}' "$a" >&7
+        exec 7>&-
+        wait $!
+        [ "$(electra-view out.els | wc -l)" -eq 2 ]
+    done
 }
 
 @test "with --keep-going a refused question keeps its place" {
