@@ -60,12 +60,17 @@ static void split_layer(struct name *name) {
         at[strlen(".layer")] = '.';
 }
 
+/* The weight of a linear layer, which is a matrix: a kernel of another rank is nothing of ours. */
+static bool name_kernel(struct name *name, size_t rank) {
+    return rank == 2 && replace_end(name, ".kernel", ".weight");
+}
+
 /* ---- the formats ---- */
 
-static void from_flax(struct name *name, bool *transposed) {
+static void from_flax(struct name *name, size_t rank, bool *transposed) {
     use_points(name);
     replace_start(name, "params.", "");
-    *transposed = replace_end(name, ".kernel", ".weight");
+    *transposed = name_kernel(name, rank);
     if (!*transposed && !replace_end(name, ".scale", ".weight"))
         replace_end(name, ".embedding", ".weight");
 }
@@ -98,7 +103,8 @@ struct bundle {
 };
 
 /* False: it is the other network's. */
-static bool from_tensorflow(struct name *name, bool *transposed, const struct bundle *bundle) {
+static bool from_tensorflow(struct name *name, size_t rank, bool *transposed,
+                            const struct bundle *bundle) {
     if (bundle->network == ELC_FOREIGN_GENERATOR) {
         const bool own = begins_with(name->text, "electra/embeddings/") ? !bundle->own_embeddings
                          : begins_with(name->text, "electra/")          ? !bundle->own_layers
@@ -116,7 +122,7 @@ static bool from_tensorflow(struct name *name, bool *transposed, const struct bu
     split_layer(name);
     replace_start(name, "discriminator_predictions.dense_1.",
                   "discriminator_predictions.dense_prediction.");
-    *transposed = replace_end(name, ".kernel", ".weight");
+    *transposed = name_kernel(name, rank);
     if (ends_with(name->text, "_embeddings"))
         replace_end(name, "_embeddings", "_embeddings.weight");
     return true;
@@ -189,9 +195,9 @@ int elc_foreign_rename(struct elc_foreign *foreign, enum elc_foreign_network net
         tensor->transposed = false;
         (void)snprintf(name.text, NAME_BYTES, "%s", tensor->stored.name);
         if (foreign->format == ELC_FORMAT_FLAX)
-            from_flax(&name, &tensor->transposed);
+            from_flax(&name, tensor->stored.rank, &tensor->transposed);
         else if (ours && foreign->format == ELC_FORMAT_TENSORFLOW)
-            ours = from_tensorflow(&name, &tensor->transposed, &bundle);
+            ours = from_tensorflow(&name, tensor->stored.rank, &tensor->transposed, &bundle);
         if (!ours)
             continue;
         from_bert(&name);

@@ -131,6 +131,15 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     [ ! -e new ]
 }
 
+@test "a vector that is called a kernel is no weight" {
+    cp "$GOLDEN/discriminator/"{config.json,vocab.txt} .
+    LC_ALL=C sed 's/\xa5scale/\xa6kernel/g' "$GOLDEN/discriminator/flax_model.msgpack" \
+        >flax_model.msgpack
+    status_is 1 electra-model convert -o new .
+    [ "${stderr_lines[0]}" = "electra-model: .: tensor 'electra.embeddings.LayerNorm.weight' is missing" ]
+    [ ! -e new ]
+}
+
 @test "a BERT classifier classifies as in transformers, and can be trained further" {
     electra-model convert -o new "$GOLDEN/bert-classifier/bert.safetensors" 2>stderr
     [ ! -s stderr ]
