@@ -30,9 +30,9 @@ struct pattern {
 static int compile(struct pattern *pattern, const char *text) {
     int error;
     PCRE2_SIZE offset;
-    pattern->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
-                                  NULL);
+    pattern->code =
+        pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, NULL);
     if (!pattern->code) {
         char message[256] = "";
         (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof message);
@@ -88,7 +88,6 @@ void pattern_walk_begin(struct pattern_walk *walk, const char *text, size_t len)
     walk->text = text;
     walk->len = len;
     walk->position = 0;
-    walk->hard_places = 0;
 }
 
 void pattern_walk_free(struct pattern_walk *walk) {

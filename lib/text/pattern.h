@@ -12,14 +12,16 @@ struct pattern;
 int pattern_new(struct pattern **pattern, const char *text) ELC_MUST_CHECK;
 void pattern_destroy(struct pattern *pattern);
 
-/* One thread's walk over the matches in a text. A zeroed struct is ready; reuse it. */
+/* One thread's walk over the matches in a text, of which it may see one stretch after another. A
+ * zeroed struct is ready; reuse it, with `hard_places` 0 for each new text. */
 struct pattern_walk {
-    const char *text; /* valid UTF-8 */
+    const char *text; /* of the stretch, valid UTF-8 */
     size_t len;
     size_t position;      /* behind the last match */
-    unsigned hard_places; /* of this text, see pattern.c */
+    unsigned hard_places; /* of all stretches of this text, see pattern.c */
     void *match_data;
 };
+/* Begins a stretch. */
 void pattern_walk_begin(struct pattern_walk *walk, const char *text, size_t len);
 /* The next match that is not empty, as bytes `*start` … `*end`. 1, 0 if there is none, or an
  * error: ELC_ELIMIT where the pattern takes too long. */

@@ -180,6 +180,7 @@ static int prepare(const struct elc_tokenizer *tokenizer, const char *text, size
     if (scratch->owner != tokenizer)
         return elc_fail(ELC_EINVAL, "this encoding belongs to another tokenizer");
     scratch->state = STRETCH_NONE;
+    scratch->walk.hard_places = 0;
     *result = scratch;
     return word_reader_begin(&scratch->reader, text, len);
 }

@@ -329,6 +329,25 @@ static void a_pattern_that_explodes_is_stopped(void **state) {
     }
 }
 
+/* Places that are hard to match are counted over a whole text, whatever special tokens cut it. */
+static void a_pattern_that_explodes_between_special_tokens_is_stopped(void **state) {
+    const struct fixture *f = *state;
+    static const char stretch[] = "aaaaaaaaaaaaaaaa[SEP]"; /* beyond the few steps of a first try */
+    enum { STRETCHES = 60, LEN = sizeof stretch - 1 };
+    const struct elc_tokenizer_options options = {.pattern = "(a+)+[bc]"};
+    struct elc_tokenizer *tokenizer = make_with(f->vocab, options);
+    struct elc_encoding encoding = {0};
+    char text[STRETCHES * LEN];
+    for (size_t i = 0; i < STRETCHES; i++)
+        memcpy(text + i * LEN, stretch, LEN);
+    assert_int_equal(elc_tokenizer_encode(tokenizer, text, sizeof text, SIZE_MAX, &encoding),
+                     ELC_ELIMIT);
+    for (int i = 0; i < 60; i++) /* but each text has its own */
+        assert_int_equal(elc_tokenizer_encode(tokenizer, text, LEN, SIZE_MAX, &encoding), 0);
+    elc_encoding_free(&encoding);
+    elc_tokenizer_destroy(tokenizer);
+}
+
 static void bert_s_rules_as_a_model_has_them(void **state) {
     const struct fixture *f = *state;
     const struct elc_tokenizer_options raw = {
@@ -563,6 +582,7 @@ int main(void) {
         cmocka_unit_test(a_pattern_s_word_may_begin_with_signs),
         cmocka_unit_test(patterns_are_refused),
         cmocka_unit_test(a_pattern_that_explodes_is_stopped),
+        cmocka_unit_test(a_pattern_that_explodes_between_special_tokens_is_stopped),
         cmocka_unit_test(bert_s_rules_as_a_model_has_them),
         cmocka_unit_test(the_header_says_which_rules),
         cmocka_unit_test(words_for_learning_need_no_vocabulary),
