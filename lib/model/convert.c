@@ -152,24 +152,23 @@ static bool same_shape(const struct elc_tensor *tensor, const struct elc_foreign
 static bool same_numbers(const struct elc_foreign_tensor *a, const struct elc_foreign_tensor *b) {
     return a->stored.dtype == b->stored.dtype && a->transposed == b->transposed &&
            a->stored.bytes == b->stored.bytes &&
-           (a->stored.bytes == 0 || memcmp(a->stored.data, b->stored.data, a->stored.bytes) == 0);
+           (a->stored.bytes == 0 || a->stored.data == b->stored.data ||
+            memcmp(a->stored.data, b->stored.data, a->stored.bytes) == 0);
 }
 
 /* All tensors of a name are used, and must be alike: *found is the first, or NULL. */
 static int find_alike(const struct elc_foreign_tensor **found, struct work *work,
                       const char *name) {
     const struct elc_foreign *foreign = &work->foreign;
-    *found = NULL;
-    for (size_t i = 0; i < foreign->n_tensors; i++) {
-        const struct elc_foreign_tensor *tensor = &foreign->tensors[i];
-        if (!tensor->name || strcmp(tensor->name, name) != 0)
-            continue;
-        work->used[i] = true;
-        if (*found && !same_numbers(*found, tensor))
+    size_t n;
+    const size_t first = elc_foreign_named(&n, foreign, name);
+    *found = n > 0 ? foreign->by_name[first] : NULL;
+    for (size_t i = first; i < first + n; i++) {
+        const struct elc_foreign_tensor *tensor = foreign->by_name[i];
+        work->used[tensor - foreign->tensors] = true;
+        if (!same_numbers(*found, tensor))
             return elc_fail(ELC_EMISMATCH, "tensors '%s' and '%s' are both '%s', and differ",
                             (*found)->stored.name, tensor->stored.name, name);
-        if (!*found)
-            *found = tensor;
     }
     return 0;
 }

@@ -258,11 +258,3 @@ int elc_foreign_config(struct elc_config *config, struct elc_labels *labels,
     free(beside);
     return err;
 }
-
-const struct elc_foreign_tensor *elc_foreign_find(const struct elc_foreign *foreign,
-                                                  const char *name) {
-    for (size_t i = 0; i < foreign->n_tensors; i++)
-        if (foreign->tensors[i].name && strcmp(foreign->tensors[i].name, name) == 0)
-            return &foreign->tensors[i];
-    return NULL;
-}

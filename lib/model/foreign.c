@@ -266,6 +266,27 @@ static int find_file(char **path, const char *source) {
     return err ? err : *path ? 0 : elc_fail_memory(strlen(source));
 }
 
+static int by_own_name(const void *a, const void *b) {
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+/* What a file says twice would be used twice: only a hostile one has it. */
+static int check_distinct(const struct elc_foreign *foreign, const char *path) {
+    const char **names = calloc(foreign->n_tensors + 1, sizeof *names);
+    if (!names)
+        return elc_fail_memory(foreign->n_tensors * sizeof *names);
+    for (size_t i = 0; i < foreign->n_tensors; i++)
+        names[i] = foreign->tensors[i].stored.name;
+    qsort(names, foreign->n_tensors, sizeof *names, by_own_name);
+    int err = 0;
+    for (size_t i = 1; !err && i < foreign->n_tensors; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            err = elc_fail(ELC_EFORMAT, "%s: tensor '%s' is there twice", path, names[i]);
+    free(names);
+    return err;
+}
+
 int elc_foreign_open(struct elc_foreign *foreign, const char *source) {
     *foreign = (struct elc_foreign){0};
     char *path = NULL;
@@ -280,6 +301,8 @@ int elc_foreign_open(struct elc_foreign *foreign, const char *source) {
     }
     if (!err)
         err = read_file(foreign, path, true);
+    if (!err)
+        err = check_distinct(foreign, path);
     free(path);
     if (err)
         elc_foreign_close(foreign);
@@ -293,6 +316,7 @@ void elc_foreign_close(struct elc_foreign *foreign) {
         elc_safetensors_close(&foreign->files[i]);
     free(foreign->directory);
     free(foreign->tensors);
+    free(foreign->by_name);
     free(foreign->maps);
     free(foreign->files);
     elc_arena_free(&foreign->arena);

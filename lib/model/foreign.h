@@ -26,6 +26,8 @@ struct elc_foreign {
     char *directory; /* that the files lie in: config.json and vocab.txt are looked for there */
     struct elc_foreign_tensor *tensors;
     size_t n_tensors, tensor_capacity;
+    const struct elc_foreign_tensor **by_name; /* those that have a `name`, in its order */
+    size_t n_named;
     struct elc_map *maps; /* what `stored.data` points into: these, */
     size_t n_maps, map_capacity;
     struct elc_safetensors *files; /* or the maps of these */
@@ -33,7 +35,8 @@ struct elc_foreign {
     struct elc_arena arena;
 };
 
-/* Opens a directory, a file, or (TensorFlow) the prefix of a bundle's two files. */
+/* Opens a directory, a file, or (TensorFlow) the prefix of a bundle's two files. No two tensors
+ * have the same name of the file's own: ELC_EFORMAT. */
 int elc_foreign_open(struct elc_foreign *foreign, const char *source) ELC_MUST_CHECK;
 void elc_foreign_close(struct elc_foreign *foreign); /* idempotent */
 
@@ -61,9 +64,14 @@ int elc_tensorflow_read(struct elc_foreign *foreign, const struct elc_map *map,
 enum elc_foreign_network { ELC_FOREIGN_DISCRIMINATOR, ELC_FOREIGN_GENERATOR };
 /* Has the bundle tensors of a generator, of a discriminator's head? Always false elsewhere. */
 bool elc_foreign_has(const struct elc_foreign *foreign, enum elc_foreign_network network);
-/* Sets `name` and `transposed` of each tensor. */
+/* Sets `name` and `transposed` of each tensor, and puts them in order. */
 int elc_foreign_rename(struct elc_foreign *foreign,
                        enum elc_foreign_network network) ELC_MUST_CHECK;
+/* Where by_name[] has the tensors with this name: *n of them, from the index returned on. */
+size_t elc_foreign_named(size_t *n, const struct elc_foreign *foreign, const char *name);
+/* The first of them, or NULL. */
+const struct elc_foreign_tensor *elc_foreign_find(const struct elc_foreign *foreign,
+                                                  const char *name);
 /* Is it of no network at all: moments of Adam, step counters, buffers? */
 bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name);
 
@@ -75,8 +83,5 @@ bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name);
 int elc_foreign_config(struct elc_config *config, struct elc_labels *labels,
                        const struct elc_foreign *foreign, const struct elc_convert_options *options,
                        const char *path) ELC_MUST_CHECK;
-/* The tensor with this (transformers') name, or NULL. */
-const struct elc_foreign_tensor *elc_foreign_find(const struct elc_foreign *foreign,
-                                                  const char *name);
 
 #endif

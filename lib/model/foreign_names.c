@@ -7,6 +7,7 @@
  *     PyTorch       BERT's prefix and head; no prefix; LayerNorm.gamma, beta; "module." before all
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "foreign.h"
@@ -180,6 +181,50 @@ bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name) {
     return ends_with(name, "embeddings.position_ids") || ends_with(name, "embeddings/position_ids");
 }
 
+/* ---- by name ---- */
+
+/* Tensors of one name stay as they came. */
+static int by_name(const void *a, const void *b) {
+    const struct elc_foreign_tensor *const *x = a, *const *y = b;
+    const int order = strcmp((*x)->name, (*y)->name);
+    return order ? order : *x < *y ? -1 : *x > *y;
+}
+
+static int sort_names(struct elc_foreign *foreign) {
+    free(foreign->by_name);
+    foreign->n_named = 0;
+    foreign->by_name = calloc(foreign->n_tensors + 1, sizeof *foreign->by_name);
+    if (!foreign->by_name)
+        return elc_fail_memory(foreign->n_tensors * sizeof *foreign->by_name);
+    for (size_t i = 0; i < foreign->n_tensors; i++)
+        if (foreign->tensors[i].name)
+            foreign->by_name[foreign->n_named++] = &foreign->tensors[i];
+    qsort(foreign->by_name, foreign->n_named, sizeof *foreign->by_name, by_name);
+    return 0;
+}
+
+size_t elc_foreign_named(size_t *n, const struct elc_foreign *foreign, const char *name) {
+    size_t first = 0, end = foreign->n_named;
+    while (first < end) {
+        const size_t middle = first + (end - first) / 2;
+        if (strcmp(foreign->by_name[middle]->name, name) < 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    *n = 0;
+    while (first + *n < foreign->n_named && strcmp(foreign->by_name[first + *n]->name, name) == 0)
+        ++*n;
+    return first;
+}
+
+const struct elc_foreign_tensor *elc_foreign_find(const struct elc_foreign *foreign,
+                                                  const char *name) {
+    size_t n;
+    const size_t first = elc_foreign_named(&n, foreign, name);
+    return n ? foreign->by_name[first] : NULL;
+}
+
 int elc_foreign_rename(struct elc_foreign *foreign, enum elc_foreign_network network) {
     const struct bundle bundle = {
         .network = network,
@@ -205,5 +250,5 @@ int elc_foreign_rename(struct elc_foreign *foreign, enum elc_foreign_network net
         if (!tensor->name)
             return ELC_ENOMEM;
     }
-    return 0;
+    return sort_names(foreign);
 }

@@ -140,6 +140,15 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     [ ! -e new ]
 }
 
+@test "a tensor that is there twice is refused" {
+    cp "$GOLDEN/discriminator/"{config.json,vocab.txt} .
+    LC_ALL=C sed 's/\xa5scale/\xa4bias/g' "$GOLDEN/discriminator/flax_model.msgpack" \
+        >flax_model.msgpack
+    status_is 1 electra-model convert -o new .
+    [ "$stderr" = "electra-model: ./flax_model.msgpack: tensor 'electra/embeddings/LayerNorm/bias' is there twice" ]
+    [ ! -e new ]
+}
+
 @test "a BERT classifier classifies as in transformers, and can be trained further" {
     electra-model convert -o new "$GOLDEN/bert-classifier/bert.safetensors" 2>stderr
     [ ! -s stderr ]
