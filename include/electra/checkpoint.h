@@ -52,6 +52,11 @@ struct elc_checkpoint {
  * the same step is replaced. After an error what was there before is as it was. */
 int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
                         uint64_t step, const char *state, size_t state_len) ELC_MUST_CHECK;
+/* ELC_EINVAL if something in DIR that is no link, a model's own files say, has a name that
+ * elc_checkpoint_publish or elc_checkpoint_publish_model would give to a link: it would be lost. */
+int elc_checkpoint_check_names(const struct elc_checkpoint *checkpoint,
+                               const char *directory) ELC_MUST_CHECK;
+int elc_checkpoint_check_model(const char *directory) ELC_MUST_CHECK;
 /* Points DIR/latest at checkpoint-`newest`, the links to the networks into checkpoint-`shown`. */
 int elc_checkpoint_publish(const struct elc_checkpoint *checkpoint, const char *directory,
                            uint64_t newest, uint64_t shown) ELC_MUST_CHECK;

@@ -183,6 +183,39 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
     return err;
 }
 
+/* A name that a link is to have: nothing but a link may give way to it. */
+static int check_name(const char *directory, const char *name) {
+    struct stat status;
+    char *path = elc_path_join(directory, name);
+    if (!path)
+        return ELC_ENOMEM;
+    int err = 0;
+    if (lstat(path, &status) == 0 && !S_ISLNK(status.st_mode))
+        err = elc_fail(ELC_EINVAL,
+                       "%s: is there already, and is not of a run: it would be lost: choose "
+                       "another -o",
+                       path);
+    free(path);
+    return err;
+}
+
+int elc_checkpoint_check_model(const char *directory) {
+    int err = check_name(directory, "model");
+    for (size_t i = 0; !err && i < N_MODEL_FILES; i++)
+        err = check_name(directory, model_files[i]);
+    return err;
+}
+
+int elc_checkpoint_check_names(const struct elc_checkpoint *checkpoint, const char *directory) {
+    int err = check_name(directory, "latest");
+    for (size_t i = 0; !err && i < 2; i++)
+        if (checkpoint->networks[i].trained)
+            err = strcmp(checkpoint->networks[i].name, "model") == 0
+                      ? elc_checkpoint_check_model(directory)
+                      : check_name(directory, checkpoint->networks[i].name);
+    return err;
+}
+
 /* DIR/config.json and so on lead into DIR/model, and so always into one and the same model.
  * config.json, by which a directory is known to be a model, is there when all others are. */
 static int publish_files(const char *directory) {

@@ -264,6 +264,9 @@ int elc_run_begin(struct elc_run *run) {
                         directory);
     if (found < 0)
         return found;
+    int err = elc_checkpoint_check_names(&run->checkpoint, directory);
+    if (err)
+        return err;
     if (damaged > 0)
         elc_run_note(run, true, "%s: %zu newer checkpoint(s) are damaged and passed over",
                      directory, damaged);

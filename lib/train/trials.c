@@ -83,7 +83,8 @@ int elc_trials_check_none(const char *directory) {
                     directory);
 }
 
-/* Neither a single run nor, without --resume, another one's trials. */
+/* Neither a single run nor, without --resume, another one's trials, nor what its links would
+ * replace. */
 static int check_directory(const struct trials *trials) {
     const char *directory = trials->options->directory;
     uint64_t step;
@@ -99,7 +100,7 @@ static int check_directory(const struct trials *trials) {
                         "%s: there are trials in it already: go on with them by --resume, or "
                         "choose another -o",
                         directory);
-    return found;
+    return found < 0 ? found : elc_checkpoint_check_model(directory);
 }
 
 /* ---- one trial ---- */

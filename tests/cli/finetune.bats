@@ -233,6 +233,26 @@ refuses() {
     [ ! -e n ]
 }
 
+@test "a model in the way of a run stays as it is" {
+    train classify m --steps 1 three.els
+    cp -rL m/model plain
+    cp -r plain before
+    for more in "" "--trials 2 --valid three.els"; do
+        # shellcheck disable=SC2086 # options
+        status_is 2 electra-train classify --init plain -o plain $more three.els
+        [[ "$stderr" == *"plain/"*": is there already, and is not of a run: it would be lost"* ]]
+        diff -r before plain
+    done
+    mkdir -p two
+    electra-train pretrain -q --config tiny.json --set max_seq_length=32 --batch 4 \
+        --vocab vocab.txt --steps 1 -o run three.els > /dev/null
+    cp -rL run/discriminator run/generator two
+    cp -r two before-two
+    status_is 2 electra-train pretrain --init two --batch 4 --steps 1 -o two three.els
+    [[ "$stderr" == *"two/discriminator: is there already"* ]]
+    diff -r before-two two
+}
+
 @test "a pre-trained run is a model to start from" {
     electra-tokenize -q --docs --max-length 32 --vocab vocab.txt "$CORPUS" > a.els
     sed 's/}/, "generator_hidden_size": 1.0, "train_batch_size": 4, "max_seq_length": 64}/' \
