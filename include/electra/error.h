@@ -24,7 +24,7 @@ enum elc_err {
     ELC_ENOMEM = -6,    /* out of memory */
     ELC_EINVAL = -7,    /* an argument or option that cannot work */
     ELC_ENUMERIC = -8,  /* a number that is not finite where it must be */
-    ELC_ESTOPPED = -9,  /* told to stop while waiting */
+    ELC_ESTOPPED = -9,  /* told to stop by a signal */
 };
 
 #if defined(__GNUC__)

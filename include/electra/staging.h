@@ -25,6 +25,9 @@ struct elc_staging;
 int elc_staging_new(struct elc_staging **staging, const char *path) ELC_MUST_CHECK;
 /* Where to write; borrowed. */
 const char *elc_staging_path(const struct elc_staging *staging);
+/* ELC_ESTOPPED: a signal has come and waits. For loops that write much: what remains to be done is
+ * elc_staging_destroy, after which the signal takes effect. */
+int elc_staging_check(void) ELC_MUST_CHECK;
 /* Gives the directory its name. Its files have been fsynced by whoever wrote them. */
 int elc_staging_commit(struct elc_staging *staging) ELC_MUST_CHECK;
 /* Removes the directory, unless it was committed. NULL: nothing. */

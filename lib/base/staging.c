@@ -39,13 +39,25 @@ int elc_remove_tree(const char *path) {
     return err;
 }
 
+static const int fatal[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_FATAL = sizeof fatal / sizeof *fatal };
+
 static void hold_signals(sigset_t *before) {
-    sigset_t fatal;
-    sigemptyset(&fatal);
-    sigaddset(&fatal, SIGINT);
-    sigaddset(&fatal, SIGTERM);
-    sigaddset(&fatal, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &fatal, before);
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < N_FATAL; i++)
+        sigaddset(&held, fatal[i]);
+    pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+int elc_staging_check(void) {
+    sigset_t waiting;
+    sigemptyset(&waiting);
+    sigpending(&waiting);
+    for (size_t i = 0; i < N_FATAL; i++)
+        if (sigismember(&waiting, fatal[i]) == 1)
+            return elc_fail(ELC_ESTOPPED, "told to stop");
+    return 0;
 }
 
 /* mkdtemp lets nobody else in; the directory gets the permissions that mkdir would give. */

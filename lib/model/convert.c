@@ -273,8 +273,11 @@ static int blame_source(const struct work *work, int err) {
 static int take_tensors(struct work *work, const struct elc_config *config,
                         const struct elc_table *table, elc_float *values) {
     int err = 0;
-    for (size_t i = 0; !err && i < table->n_tensors; i++)
-        err = take_tensor(work, &table->tensors[i], values);
+    for (size_t i = 0; !err && i < table->n_tensors; i++) {
+        err = elc_staging_check();
+        if (!err)
+            err = take_tensor(work, &table->tensors[i], values);
+    }
     if (!err)
         err = check_tied(work, config);
     if (!err && work->conversion->missing.len > 0)

@@ -10,6 +10,7 @@
 #include "dtype.h"
 #include "electra/json_text.h"
 #include "electra/memory.h"
+#include "electra/staging.h"
 
 static int by_dtype_and_name(const void *a, const void *b) {
     const struct elc_to_store *x = *(const struct elc_to_store *const *)a;
@@ -73,8 +74,11 @@ static int write_file(struct elc_output *output, const char *header,
         err = elc_output_write(output, header, len);
     if (!err)
         err = elc_output_write(output, spaces, padding);
-    for (size_t i = 0; !err && i < n_tensors; i++)
-        err = elc_output_write(output, tensors[i]->data, tensors[i]->bytes);
+    for (size_t i = 0; !err && i < n_tensors; i++) {
+        err = elc_staging_check();
+        if (!err)
+            err = elc_output_write(output, tensors[i]->data, tensors[i]->bytes);
+    }
     if (!err)
         err = elc_output_flush(output);
     if (!err && fsync(output->fd) != 0)

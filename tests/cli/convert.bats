@@ -145,7 +145,7 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     LC_ALL=C sed 's/\xa5scale/\xa4bias/g' "$GOLDEN/discriminator/flax_model.msgpack" \
         >flax_model.msgpack
     status_is 1 electra-model convert -o new .
-    [ "$stderr" = "electra-model: ./flax_model.msgpack: tensor 'electra/embeddings/LayerNorm/bias' is there twice" ]
+    [ "$stderr" = "electra-model: ./flax_model.msgpack: tensor 'params/electra/embeddings/LayerNorm/bias' is there twice" ]
     [ ! -e new ]
 }
 

@@ -327,8 +327,10 @@ static pid_t write_under_fire(bool commit) {
     int err = elc_staging_new(&staging, "new");
     if (!err)
         path = elc_path_join(elc_staging_path(staging), "file");
+    if (elc_staging_check() != 0)
+        _exit(1);
     raise(SIGTERM);
-    if (!path || elc_file_write(path, "whole", 5) != 0)
+    if (elc_staging_check() != ELC_ESTOPPED || !path || elc_file_write(path, "whole", 5) != 0)
         _exit(1);
     if (commit && elc_staging_commit(staging) != 0)
         _exit(1);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -411,6 +412,26 @@ static void memory_stays_bounded(void **state) {
     elc_buffer_free(&bytes);
 }
 
+/* A signal that comes while the directory is filled ends the work. Here it has been held all the
+ * while, and so does not end the test. */
+static void a_signal_ends_the_work(void **state) {
+    (void)state;
+    struct elc_conversion conversion;
+    const struct elc_convert_options options = {0};
+    sigset_t term, before;
+    int caught;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &term, &before), 0);
+    assert_int_equal(raise(SIGTERM), 0);
+    const int err = elc_convert(&conversion, output, GOLDEN "discriminator", &options);
+    elc_conversion_free(&conversion);
+    assert_int_equal(sigwait(&term, &caught), 0);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    assert_int_equal(err, ELC_ESTOPPED);
+    assert_int_not_equal(access(output, F_OK), 0);
+}
+
 /* ---- damage ---- */
 
 static void copy_file(const char *from, const char *to) {
@@ -514,6 +535,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_held_is_refused),
         cmocka_unit_test(each_lie_is_named),
         cmocka_unit_test(memory_stays_bounded),
+        cmocka_unit_test(a_signal_ends_the_work),
         cmocka_unit_test(damaged_files_do_no_harm),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
