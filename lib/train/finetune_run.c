@@ -217,10 +217,11 @@ static int add_settings(const void *self, json_t *settings) {
 
 /* ---- a step ---- */
 
-/* Pairs take turns: each is seen in its own order and then in the other, or the other way round. */
-static bool is_swapped(const struct finetuning *f, uint64_t index) {
-    const uint64_t n = elc_examples_count(f->run->options->train);
-    return f->job->double_order && (index / n + index % n) % 2 == 1;
+/* From epoch to epoch a pair's orders take turns; within one, every other record of the stream is
+ * turned, wherever the epoch has it. */
+static bool is_swapped(const struct finetuning *f, uint64_t index, uint64_t number) {
+    const uint64_t epoch = index / elc_examples_count(f->run->options->train);
+    return f->job->double_order && (epoch + number) % 2 == 1;
 }
 
 /* Passes over the window before record `number`, if there is one and labels of words hang on it. */
@@ -236,33 +237,32 @@ static int pass_window_before(struct finetuning *f, const struct elc_record *rec
     return err < 0 ? err : elc_labelled_pass(&f->batches.labelled, before);
 }
 
-/* 1, 0 at the end of a live input, or an error. */
-static int read_record(struct finetuning *f, uint64_t index, const struct elc_record **record) {
+/* Example `index` of the run into f->batches.labelled. The input is indexed: it has no end. */
+static int read_example(struct finetuning *f, uint64_t index) {
     struct elc_examples *train = f->run->options->train;
+    const struct elc_record *record;
     uint64_t number;
-    int got = elc_examples_record(train, index, &number, record);
-    if (got <= 0)
-        return got;
-    int err = pass_window_before(f, *record, number);
-    return err ? err : elc_examples_at(train, number, record);
+    int err = elc_examples_record(train, index, &number, &record);
+    if (err < 0)
+        return err;
+    err = pass_window_before(f, record, number);
+    if (!err)
+        err = elc_examples_at(train, number, &record);
+    if (err < 0)
+        return err;
+    f->labelling.swap = is_swapped(f, index, number);
+    return elc_labelled_read(&f->batches.labelled, record, f->header, &f->labelling);
 }
 
 static int read_batch(void *self, uint64_t first, uint64_t count, struct elc_batch_counts *counts) {
     struct finetuning *f = self;
-    struct elc_examples *train = f->run->options->train;
     elc_task_batches_clear(&f->batches);
     for (uint64_t i = 0; i < count; i++) {
-        const struct elc_record *record;
-        int got = read_record(f, first + i, &record);
-        if (got <= 0)
-            return got;
-        f->labelling.swap = is_swapped(f, first + i);
-        int err = elc_labelled_read(&f->batches.labelled, record, elc_examples_header(train),
-                                    &f->labelling);
+        int err = read_example(f, first + i);
         if (!err)
             err = elc_task_batches_add(&f->batches, &f->labelling);
         if (err)
-            return elc_context(err, "%s", elc_examples_name(train));
+            return elc_context(err, "%s", elc_examples_name(f->run->options->train));
     }
     *counts = (struct elc_batch_counts){
         .n_texts = f->batches.n_texts,

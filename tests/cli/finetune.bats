@@ -137,6 +137,21 @@ refuses() {
     [[ "$stderr" == *"record 1: there is no pair"* ]]
 }
 
+# Weights that stay as they are show by its loss which pair, and in which order, a step saw.
+@test "every pair is seen in both orders, shuffled or not" {
+    still=(--double-order --batch 1 --lr 1e-12 --set hidden_dropout_prob=0
+        --set attention_probs_dropout_prob=0 --set classifier_dropout=0)
+    for i in {1..9}; do
+        printf 'good %s\tbad %s day\t%s.5\n' "$i" "$i" "$i"
+    done | tokenize --tsv --text 1 --pair 2 --label 3 > nine.els
+    for order in "" --no-shuffle; do
+        # shellcheck disable=SC2086 # an option, or none
+        train regress "m$order" --epochs 1 $order "${still[@]}" nine.els
+        [ "$(wc -l < "m$order.out")" -eq 18 ]
+        [ "$(grep -o '"loss":[^,]*' "m$order.out" | sort -u | wc -l)" -eq 18 ]
+    done
+}
+
 @test "several labels for a text" {
     train classify m --multi-label --epochs 60 --lr 0.01 --valid sets.els sets.els
     grep -q '"valid_f1_micro":' m.out
