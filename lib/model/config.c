@@ -210,7 +210,9 @@ int elc_config_parse_object(struct elc_config *config, const json_t *object) {
     }
     if (err == 0)
         err = parse_head(config, object);
-    return err == 0 ? elc_config_check(config) : err;
+    if (err == 0)
+        err = elc_config_check(config);
+    return err == ELC_EINVAL ? ELC_EFORMAT : err; /* nobody's argument here: what a file holds */
 }
 
 int elc_config_parse(struct elc_config *config, const char *json, size_t len, const char *name) {
@@ -219,8 +221,6 @@ int elc_config_parse(struct elc_config *config, const char *json, size_t len, co
         return ELC_EFORMAT;
     int err = elc_config_parse_object(config, object);
     json_decref(object);
-    if (err == ELC_EINVAL) /* nobody's argument here: what the file holds */
-        err = ELC_EFORMAT;
     return err < 0 ? elc_context(err, "%s", name) : 0;
 }
 

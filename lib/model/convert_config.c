@@ -237,6 +237,8 @@ static int config_of_shapes(struct elc_config *config, struct elc_labels *labels
         err = guess_architecture(&config->architecture, foreign);
     if (!err) {
         err = elc_config_check(config);
+        if (err == ELC_EINVAL) /* no option is at fault: what the files hold */
+            err = ELC_EFORMAT;
         if (err && path)
             err = elc_context(err, "%s", path);
     }

@@ -50,7 +50,7 @@ json_t *elc_json_object(const char *text, size_t len, const char *name);
  * stores; drop it. ELC_ELIMIT where it is too long to be one. */
 int elc_settings_read(json_t **object, const char *path) ELC_MUST_CHECK;
 
-/* As elc_config_parse, of an object that has been read: ELC_EFORMAT or ELC_EINVAL. */
+/* As elc_config_parse, of an object that has been read: ELC_EFORMAT. */
 struct elc_config;
 int elc_config_parse_object(struct elc_config *config, const json_t *object) ELC_MUST_CHECK;
 

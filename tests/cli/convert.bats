@@ -131,6 +131,17 @@ electra-model: $source: tensor 'pooler.dense.weight' is not used" ]
     [ ! -e new ]
 }
 
+@test "a configuration that no network can have is a fault of its file" {
+    sed 's/"num_attention_heads": [0-9]*/"num_attention_heads": 3/' \
+        "$GOLDEN/discriminator/config.json" >config.json
+    for source in discriminator "tensorflow/electra --network discriminator"; do
+        # shellcheck disable=SC2086 # with its options
+        status_is 1 electra-model convert --config config.json -o new "$GOLDEN"/$source
+        [ "${#stderr_lines[@]}" = 1 ]
+        [[ $stderr == *"config.json: "*"heads"* ]]
+    done
+}
+
 @test "a vector that is called a kernel is no weight" {
     cp "$GOLDEN/discriminator/"{config.json,vocab.txt} .
     LC_ALL=C sed 's/\xa5scale/\xa6kernel/g' "$GOLDEN/discriminator/flax_model.msgpack" \
