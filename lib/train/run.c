@@ -136,10 +136,12 @@ static int read_batch(struct elc_run *run, struct elc_batch_counts *counts) {
     if (run->n_texts > 0 && run->n_texts - first < batch)
         count = run->n_texts - first;
     int err = run->task->read(run->task->self, first, count, counts);
-    if (!err)
-        run->data_digest = elc_examples_digest(options->train);
-    if (err || counts->n_texts == count)
+    if (err)
         return err;
+    if (counts->n_texts == count) { /* the end of a pipe is not of what a step saw */
+        run->data_digest = elc_examples_digest(options->train);
+        return 0;
+    }
     const char *name = elc_examples_name(options->train);
     if (run->steps == 0)
         return elc_fail(ELC_ETRUNCATED,

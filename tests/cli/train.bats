@@ -262,6 +262,18 @@ stop_and_go() {
     [[ $stderr == *'standard input is not the input this run was started on' ]]
 }
 
+@test "a run whose pipe ended early goes on with a longer one" {
+    train whole --steps 60 < <(cat a.els a.els)
+    status_is 1 train m --steps 60 < <(cat a.els)
+    ended=$stderr
+    [[ $ended == *"standard input: ended after "*" of 60 steps"* ]]
+    # the same again ends where it did
+    status_is 1 train m --steps 60 --resume < <(cat a.els)
+    [[ "$stderr" == *"$ended" ]]
+    status_is 0 train m --steps 60 --resume < <(cat a.els a.els)
+    equal_runs whole m
+}
+
 @test "--stop-after ends with 4, and what was done is kept" {
     status_is 4 train m --epochs 1000 --stop-after 0.2s a.els
     [ -z "$stderr" ]
