@@ -12,43 +12,39 @@
 #include "electra/tokenize.h"
 #include "electra/vocab.h"
 
+#include "places.h"
 #include "vocab_json.h"
 
 enum { SIZE_LIMIT = 1 << 28 }; /* bytes of a vocabulary: offsets and slots stay below 2^32 */
-
-struct slot {
-    uint32_t tag; /* upper half of the token's hash: most other tokens differ here already */
-    uint32_t id;  /* ELC_NO_TOKEN: free */
-};
 
 struct elc_vocab {
     struct elc_vocab_id id;
     char *text;       /* every token with a NUL behind it, in id order */
     uint32_t *starts; /* size + 1 places in `text` */
-    struct slot *slots;
-    size_t slot_mask; /* number of slots, a power of two, minus 1 */
+    struct place *places; /* the tag is the upper half of a hash */
+    size_t place_mask;    /* number of places, a power of two, minus 1 */
 };
 
 static size_t token_len(const struct elc_vocab *vocab, uint32_t id) {
     return vocab->starts[id + 1] - vocab->starts[id] - 1;
 }
 
-/* The slot that holds the token, or the free one where it would go. */
-static struct slot *find_slot(const struct elc_vocab *vocab, const char *token, size_t len,
+/* The place of the token, or the free one where it would go. */
+static struct place *find_place(const struct elc_vocab *vocab, const char *token, size_t len,
                               uint64_t hash) {
     uint32_t tag = (uint32_t)(hash >> 32);
-    for (size_t i = hash & vocab->slot_mask;; i = (i + 1) & vocab->slot_mask) {
-        struct slot *slot = &vocab->slots[i];
-        if (slot->id == ELC_NO_TOKEN)
-            return slot;
-        if (slot->tag == tag && token_len(vocab, slot->id) == len &&
-            memcmp(vocab->text + vocab->starts[slot->id], token, len) == 0)
-            return slot;
+    for (size_t i = hash & vocab->place_mask;; i = (i + 1) & vocab->place_mask) {
+        struct place *place = &vocab->places[i];
+        if (place->id == ELC_NO_TOKEN)
+            return place;
+        if (place->tag == tag && token_len(vocab, place->id) == len &&
+            memcmp(vocab->text + vocab->starts[place->id], token, len) == 0)
+            return place;
     }
 }
 
 uint32_t elc_vocab_lookup(const struct elc_vocab *vocab, const char *token, size_t len) {
-    return find_slot(vocab, token, len, XXH3_64bits(token, len))->id;
+    return find_place(vocab, token, len, XXH3_64bits(token, len))->id;
 }
 
 const char *elc_vocab_token(const struct elc_vocab *vocab, uint32_t id, size_t *len) {
@@ -68,7 +64,7 @@ void elc_vocab_destroy(struct elc_vocab *vocab) {
         return;
     free(vocab->text);
     free(vocab->starts);
-    free(vocab->slots);
+    free(vocab->places);
     free(vocab);
 }
 
@@ -112,38 +108,49 @@ static int check_token(const char *token, size_t len, uint64_t line) {
     return 0;
 }
 
+static int table_new(struct elc_vocab *vocab) {
+    size_t n_places = 16;
+    while (n_places < vocab->id.size * 2)
+        n_places *= 2;
+    const size_t bytes = n_places * sizeof *vocab->places;
+    vocab->place_mask = n_places - 1;
+    vocab->places = malloc(bytes);
+    vocab->starts = malloc((vocab->id.size + 1) * sizeof *vocab->starts);
+    if (!vocab->places || !vocab->starts)
+        return elc_fail_memory(bytes);
+    memset(vocab->places, 0xFF, bytes); /* every id ELC_NO_TOKEN */
+    return 0;
+}
+
+/* Enters the token into the table. */
+static int table_add(struct elc_vocab *vocab, const char *token, size_t len, uint32_t id) {
+    const uint64_t hash = XXH3_64bits(token, len);
+    struct place *place = find_place(vocab, token, len, hash);
+    if (place->id != ELC_NO_TOKEN)
+        return elc_fail(ELC_EFORMAT,
+                        "line %" PRIu64 ": token '%s' is there twice, first on line %" PRIu64,
+                        (uint64_t)id + 1, token, (uint64_t)place->id + 1);
+    *place = (struct place){.tag = (uint32_t)(hash >> 32), .id = id};
+    return place_check(vocab->places, vocab->place_mask, hash & vocab->place_mask, place, token);
+}
+
 /* Cuts the copied lines into tokens and enters each in the table. */
 static int index_tokens(struct elc_vocab *vocab, size_t text_len) {
-    size_t n_slots = 16;
-    while (n_slots < vocab->id.size * 2)
-        n_slots *= 2;
-    vocab->slot_mask = n_slots - 1;
-    vocab->slots = malloc(n_slots * sizeof *vocab->slots);
-    vocab->starts = malloc((vocab->id.size + 1) * sizeof *vocab->starts);
-    if (!vocab->slots || !vocab->starts)
-        return elc_fail_memory(n_slots * sizeof *vocab->slots);
-    memset(vocab->slots, 0xFF, n_slots * sizeof *vocab->slots); /* every id ELC_NO_TOKEN */
-
+    int rc = table_new(vocab);
     char *token = vocab->text;
-    for (uint32_t id = 0; id < vocab->id.size; id++) {
+    for (uint32_t id = 0; rc == 0 && id < vocab->id.size; id++) {
         char *end = memchr(token, '\n', text_len - (size_t)(token - vocab->text));
         size_t len = (size_t)(end - token);
-        int rc = check_token(token, len, (uint64_t)id + 1);
+        rc = check_token(token, len, (uint64_t)id + 1);
         if (rc < 0)
             return rc;
         *end = '\0';
         vocab->starts[id] = (uint32_t)(token - vocab->text);
         vocab->starts[id + 1] = (uint32_t)(end + 1 - vocab->text);
-        uint64_t hash = XXH3_64bits(token, len);
-        struct slot *slot = find_slot(vocab, token, len, hash);
-        if (slot->id != ELC_NO_TOKEN)
-            return elc_fail(ELC_EFORMAT,
-                            "line %" PRIu64 ": token '%s' is there twice, first on line %" PRIu64,
-                            (uint64_t)id + 1, token, (uint64_t)slot->id + 1);
-        *slot = (struct slot){.tag = (uint32_t)(hash >> 32), .id = id};
+        rc = table_add(vocab, token, len, id);
         token = end + 1;
     }
-    return 0;
+    return rc < 0 ? rc : places_check(vocab->places, vocab->place_mask, vocab);
 }
 
 static int find_specials(struct elc_vocab *vocab) {

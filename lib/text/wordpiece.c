@@ -34,28 +34,39 @@ static void table_free(struct piece_table *table) {
     free(table->keys);
 }
 
+static inline size_t table_mask(const struct piece_table *table) {
+    return ((size_t)1 << table->bits) - 1;
+}
+
+/* Where the search for a token begins. */
+static inline size_t home_of(const struct piece_table *table, uint64_t hash) {
+    return hash >> (64 - table->bits);
+}
+
 /* The place of a token, or the free one where it would go, with the tag for it. The length tells
  * bytes that are 0 from none. */
-static inline struct piece_place *find_place(const struct piece_table *table, const uint64_t key[2],
-                                             size_t len, uint32_t *tag) {
+static inline struct place *find_place(const struct piece_table *table, const uint64_t key[2],
+                                       size_t len, uint32_t *tag) {
     enum { LENGTH_MASK = 31 };
     const uint64_t hash = ascii_hash(key);
-    const size_t mask = ((size_t)1 << table->bits) - 1;
+    const size_t mask = table_mask(table);
     *tag = ((uint32_t)(hash >> 16) & ~(uint32_t)LENGTH_MASK) | (uint32_t)len;
-    for (size_t i = hash >> (64 - table->bits);; i = (i + 1) & mask) {
-        struct piece_place *place = &table->places[i];
+    for (size_t i = home_of(table, hash);; i = (i + 1) & mask) {
+        struct place *place = &table->places[i];
         if (place->id == ELC_NO_TOKEN ||
             (place->tag == *tag && ascii_same(table->keys[place->id], key)))
             return place;
     }
 }
 
-static void table_add(struct piece_table *table, const char *token, size_t len, uint32_t id) {
+static int table_add(struct piece_table *table, const char *token, size_t len, uint32_t id) {
     uint64_t *key = table->keys[id];
     memcpy(key, token, len);
     uint32_t tag;
-    struct piece_place *place = find_place(table, key, len, &tag);
-    *place = (struct piece_place){tag, id};
+    struct place *place = find_place(table, key, len, &tag);
+    *place = (struct place){tag, id};
+    return place_check(table->places, table_mask(table), home_of(table, ascii_hash(key)), place,
+                       token);
 }
 
 /* ---- the lengths of tokens ---- */
@@ -83,13 +94,13 @@ static inline unsigned possible_lengths(const struct wordpiece *pieces, const ch
     return lengths;
 }
 
-static void add_token(struct wordpiece *pieces, const char *token, size_t len, bool inside,
-                      uint32_t id) {
+static int add_token(struct wordpiece *pieces, const char *token, size_t len, bool inside,
+                     uint32_t id) {
     pieces->longest = len > pieces->longest ? len : pieces->longest;
     if (len >= 3)
         pieces->lengths[beginning(token, len > 3 ? 4 : 3, inside)] |= length_bit(len);
-    if (len <= ASCII_KEY)
-        table_add(inside ? &pieces->inside : &pieces->bare, token, len, id);
+    return len <= ASCII_KEY ? table_add(inside ? &pieces->inside : &pieces->bare, token, len, id)
+                            : 0;
 }
 
 static bool goes_on(const char *token, size_t len) {
@@ -109,10 +120,14 @@ int wordpiece_init(struct wordpiece *pieces, const struct elc_vocab *vocab) {
     if (rc == 0)
         rc = table_init(&pieces->inside, n_inside, n);
     for (uint32_t id = 0; rc == 0 && (token = elc_vocab_token(vocab, id, &len)); id++) {
-        add_token(pieces, token, len, false, id);
-        if (goes_on(token, len))
-            add_token(pieces, token + 2, len - 2, true, id);
+        rc = add_token(pieces, token, len, false, id);
+        if (rc == 0 && goes_on(token, len))
+            rc = add_token(pieces, token + 2, len - 2, true, id);
     }
+    if (rc == 0)
+        rc = places_check(pieces->bare.places, table_mask(&pieces->bare), vocab);
+    if (rc == 0)
+        rc = places_check(pieces->inside.places, table_mask(&pieces->inside), vocab);
     if (rc < 0)
         wordpiece_free(pieces);
     return rc;

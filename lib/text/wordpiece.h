@@ -7,19 +7,14 @@
 
 #include "electra/vocab.h"
 
+#include "places.h"
 #include "words.h"
-
-/* A place of a hash table: small, for most of those that are looked at are not the right ones. */
-struct piece_place {
-    uint32_t tag; /* a part of the token's hash, and its length */
-    uint32_t id;  /* ELC_NO_TOKEN: a free place */
-};
 
 /* Tokens of at most ASCII_KEY bytes. */
 struct piece_table {
-    struct piece_place *places;
-    unsigned bits;       /* 2^bits places */
-    uint64_t (*keys)[2]; /* of each id: its bytes, see ascii.h */
+    struct place *places; /* a tag has the length too */
+    unsigned bits;        /* 2^bits places */
+    uint64_t (*keys)[2];  /* of each id: its bytes, see ascii.h */
 };
 
 struct wordpiece {
