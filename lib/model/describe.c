@@ -65,7 +65,7 @@ static void add_settings(struct description *to, const struct elc_config *config
         add(to, elc_config_settings[i].key, elc_setting_json(&elc_config_settings[i], config));
 }
 
-/* The names of classes, where there are any: an object of number to name. */
+/* The names of classes, where there are any: an object of number to name, a word or a number. */
 static void add_labels(struct description *to, const json_t *config) {
     const char *number;
     json_t *name, *labels = json_object_get(config, "id2label");
@@ -73,7 +73,7 @@ static void add_labels(struct description *to, const json_t *config) {
         return;
     bool good = json_is_object(labels);
     json_object_foreach(labels, number, name) {
-        good = good && json_is_string(name);
+        good = good && (json_is_string(name) || json_is_integer(name));
     }
     if (good)
         add(to, "id2label", json_incref(labels));

@@ -125,6 +125,8 @@ version() {
     [ "$(head -n 1 info)" = 'model	a\tb\\c\n' ]
     [ "$(value id2label.0 info)" = no ]
     [ "$(value id2label.1 info)" = 'a\tb' ]
+    sed -i 's/"id2label": {.*}/"id2label": {"0": 1, "1": 5}/' "$dir/config.json"
+    [ "$(electra-model info "$dir" | grep '^id2label')" = $'id2label.0\t1\nid2label.1\t5' ]
     mv "$dir" $'\377'
     [ "$(electra-model info --format json $'\377' | cut -b 1-15)" = '{"model":"'$'\357\277\275''",' ]
     sed -i 's/"id2label": {.*}/"id2label": [1]/' $'\377/config.json'
