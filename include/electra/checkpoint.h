@@ -73,6 +73,9 @@ int elc_checkpoint_prune(const char *directory, uint64_t newest, size_t keep,
  * ELC_EFORMAT when there are checkpoints and all are damaged, another one when it cannot be told
  * whether a checkpoint is. `*damaged` counts newer ones passed over. */
 int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) ELC_MUST_CHECK;
+/* Is checkpoint-`step` there, and does its manifest verify? 1, 0, or an error when it cannot be
+ * told. */
+int elc_checkpoint_is_whole(const char *directory, uint64_t step) ELC_MUST_CHECK;
 /* state.json of a checkpoint, appended to `state`. */
 int elc_checkpoint_state(const char *directory, uint64_t step,
                          struct elc_buffer *state) ELC_MUST_CHECK;

@@ -329,24 +329,26 @@ int elc_checkpoint_prune(const char *directory, uint64_t newest, size_t keep, ui
     return err ? err : remove_leftovers(directory);
 }
 
+int elc_checkpoint_is_whole(const char *directory, uint64_t step) {
+    char *path = checkpoint_path(directory, PREFIX, step);
+    int err = path ? elc_manifest_verify(path) : ELC_ENOMEM;
+    free(path);
+    return err == ELC_EFORMAT ? 0 : err ? err : 1;
+}
+
 int elc_checkpoint_find(const char *directory, uint64_t *step, size_t *damaged) {
     struct steps list = {0};
     *damaged = 0;
-    int err = list_steps(&list, directory);
-    int found = err;
-    for (size_t i = 0; !err && found <= 0 && i < list.n; i++) {
-        char *path = checkpoint_path(directory, PREFIX, list.steps[i]);
-        found = path ? elc_manifest_verify(path) : ELC_ENOMEM;
-        free(path);
-        if (found == 0) {
+    int found = list_steps(&list, directory);
+    for (size_t i = 0; !found && i < list.n; i++) {
+        found = elc_checkpoint_is_whole(directory, list.steps[i]);
+        if (found > 0)
             *step = list.steps[i];
-            found = 1;
-        } else if (found == ELC_EFORMAT) {
-            ++*damaged;
-        } else {
-            err = found; /* it may well be whole: an older one would do away with it */
-        }
+        else
+            *damaged += found == 0; /* else it may well be whole: an older one would replace it */
     }
+    if (!found && list.n > 0)
+        found = ELC_EFORMAT;
     free(list.steps);
     return found;
 }

@@ -87,12 +87,24 @@ static bool is_finite(const struct elc_trained *trained) {
     return true;
 }
 
-/* Lets the links lead to the checkpoint of the present step, or the best, and removes others. */
+/* Lets the links lead to the checkpoint of the present step, or the best, and removes others. The
+ * best one may be gone: one that was better, and is damaged now, had taken its place. */
 static int publish(const struct elc_run *run) {
     const char *directory = run->options->directory;
-    uint64_t newest = run->progress.step;
-    int err = elc_checkpoint_publish(&run->checkpoint, directory, newest,
-                                     run->has_best ? run->best_step : newest);
+    uint64_t newest = run->progress.step, shown = newest;
+    if (run->has_best && run->best_step != newest) {
+        int whole = elc_checkpoint_is_whole(directory, run->best_step);
+        if (whole < 0)
+            return whole;
+        if (whole)
+            shown = run->best_step;
+        else
+            elc_run_note(run, true,
+                         "%s: the best checkpoint so far, of step %" PRIu64
+                         ", is gone or damaged: the latest is shown in its place",
+                         directory, run->best_step);
+    }
+    int err = elc_checkpoint_publish(&run->checkpoint, directory, newest, shown);
     return err ? err
                : elc_checkpoint_prune(directory, newest, KEEP,
                                       run->has_best ? run->best_step : UINT64_MAX);

@@ -435,6 +435,21 @@ waiting_run() {
     equal_runs whole m
 }
 
+@test "where the best checkpoint is gone the links lead to the latest" {
+    train m --steps 12 --lr 0.05 --valid v.els --valid-every 3 --checkpoint-every 3 \
+        --metric frequency_auc --warmup 0 a.els
+    best=$(readlink m/discriminator)
+    [ "$best" != checkpoint-12/discriminator ]
+    rm -r m/done m/checkpoint-12 "m/$(dirname "$best")"
+    latest=$(cd m && find . -name 'checkpoint-*' | sed 's/.*-//' | sort -n | tail -n 1)
+    status_is 4 train m --steps 12 --lr 0.05 --valid v.els --valid-every 3 --checkpoint-every 1 \
+        --metric frequency_auc --warmup 0 --resume --stop-after 0.001s a.els
+    [[ "$stderr" == *"m: the best checkpoint so far, of step "*", is gone or damaged"* ]]
+    [ "$(readlink m/discriminator)" = checkpoint-$((latest + 1))/discriminator ]
+    [ "$(readlink m/latest)" = checkpoint-$((latest + 1)) ]
+    electra-tokenize -q -m m "$CORPUS" | electra-score -q -m m > /dev/null
+}
+
 @test "two runs do not share a directory" {
     waiting_run m
     for option in '' --resume; do
