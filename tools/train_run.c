@@ -14,9 +14,11 @@
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t stop_requested, save_requested;
+static volatile sig_atomic_t streams_are_open, stop_requested, save_requested;
 
 static void request_stop(int signal_number) {
+    if (!streams_are_open) /* nothing has begun, and the input may be long in coming */
+        _exit(TOOL_STOPPED);
     if (stop_requested) { /* a second one ends at once, when this handler has returned */
         signal(signal_number, SIG_DFL);
         raise(signal_number);
@@ -288,15 +290,16 @@ int train_open_streams(struct train *train, const struct elc_vocab *vocab, const
         err = check_fit(run->train, vocab, vocab_name, model, config);
     if (!err)
         err = pass_over_rejected(train, run->train);
-    if (err || !train->valid)
-        return err;
-    char *path = (char *)(uintptr_t)train->valid;
-    err = elc_examples_open(&run->valid, &path, 1, ELC_IN_ORDER, tool->seed, false);
-    if (!err)
-        err = check_fit(run->valid, vocab, vocab_name, model, config);
-    if (!err)
-        err = check_alike(run->valid, run->train);
-    return err; /* of it, validation passes over whole texts */
+    if (!err && train->valid) { /* of what was rejected, validation passes over whole texts */
+        char *path = (char *)(uintptr_t)train->valid;
+        err = elc_examples_open(&run->valid, &path, 1, ELC_IN_ORDER, tool->seed, false);
+        if (!err)
+            err = check_fit(run->valid, vocab, vocab_name, model, config);
+        if (!err)
+            err = check_alike(run->valid, run->train);
+    }
+    streams_are_open = 1;
+    return err;
 }
 
 /* ---- the end ---- */
