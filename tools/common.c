@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "electra/file.h"
 #include "electra/version.h"
 
 double tool_seconds(void) {
@@ -86,6 +88,44 @@ void tool_progress(struct tool *tool, const char *format, ...) {
     va_end(arguments);
     tool->progress_shown = true;
     tool->progress_time = now;
+}
+
+/* ---- files that are cut while they are mapped ---- */
+
+static const char *program; /* for the handler */
+
+/* Appends to text[size], of which *len bytes are in use; control characters are shown as '?'. */
+static void put(char *text, size_t size, size_t *len, const char *more) {
+    for (; *more && *len < size; more++)
+        text[(*len)++] = (char)((unsigned char)*more < ' ' || *more == 0x7f ? '?' : *more);
+}
+
+/* Only what is async-signal-safe; one thread speaks for all. */
+static void report_cut_file(int signal_number, siginfo_t *info, void *context) {
+    static atomic_flag reported = ATOMIC_FLAG_INIT;
+    char name[1024], text[sizeof name + 128];
+    size_t len = 0;
+    (void)context;
+    if (info->si_code != BUS_ADRERR || !elc_mapped_name(name, sizeof name, info->si_addr)) {
+        signal(signal_number, SIG_DFL); /* the access is tried again, and ends the process */
+        return;
+    }
+    while (atomic_flag_test_and_set(&reported))
+        pause();
+    put(text, sizeof text, &len, program);
+    put(text, sizeof text, &len, ": ");
+    put(text, sizeof text, &len, name);
+    put(text, sizeof text - 1, &len, ": was cut while it was being read, or its disk failed");
+    text[len++] = '\n';
+    elc_output_remove_all();
+    (void)!write(STDERR_FILENO, text, len);
+    _exit(TOOL_FAILED);
+}
+
+void tool_catch_cut_files(const struct tool *tool) {
+    struct sigaction action = {.sa_sigaction = report_cut_file, .sa_flags = SA_SIGINFO};
+    program = tool->name;
+    sigaction(SIGBUS, &action, NULL);
 }
 
 /* ---- history ---- */
@@ -198,9 +238,8 @@ static void print_summary(struct tool *tool) {
     char tokens[40] = ""; /* programs that do not look into records have none to tell */
     if (tool->tokens)
         snprintf(tokens, sizeof tokens, " %llu tokens,", (unsigned long long)tool->tokens);
-    tool_note(tool, "%llu records,%s %.3f s, %.2f CPUs, %.1f MB",
-              (unsigned long long)tool->records, tokens, wall, wall > 0 ? cpu / wall : 0.0,
-              (double)usage.ru_maxrss / 1024);
+    tool_note(tool, "%llu records,%s %.3f s, %.2f CPUs, %.1f MB", (unsigned long long)tool->records,
+              tokens, wall, wall > 0 ? cpu / wall : 0.0, (double)usage.ru_maxrss / 1024);
 }
 
 struct elc_profile *tool_profiles(struct tool *tool) {

@@ -118,6 +118,10 @@ int tool_end(struct tool *tool, int status);
 /* Progress on a terminal: at most ten times a second, erased by tool_end; nothing otherwise. */
 void tool_progress(struct tool *tool, const char *format, ...) ELC_PRINTF(2, 3);
 
+/* Called by tool_parse. From now on a mapped file that is cut while it is in use ends the process
+ * with a message and TOOL_FAILED, instead of by SIGBUS. */
+void tool_catch_cut_files(const struct tool *tool);
+
 double tool_seconds(void); /* monotonic clock */
 
 #endif

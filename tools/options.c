@@ -215,6 +215,7 @@ static size_t found_option(struct tool *tool, int got, char **argv) {
 
 void tool_parse(struct tool *tool, int argc, char **argv) {
     occupy_standard_descriptors();
+    tool_catch_cut_files(tool);
     tool->started = tool_seconds();
     tool->seed = 1;
     tool->progress = isatty(STDERR_FILENO);

@@ -55,8 +55,12 @@ int elc_output_flush(struct elc_output *output) ELC_MUST_CHECK;
 /* Flushes, closes (reporting delayed errors) and renames. */
 int elc_output_commit(struct elc_output *output) ELC_MUST_CHECK;
 void elc_output_abandon(struct elc_output *output); /* idempotent; also after a commit */
+/* Removes the temporary files of all outputs that are open: for a handler of a signal, which ends
+ * the process next. Async-signal-safe. */
+void elc_output_remove_all(void);
 
-/* A regular file mapped read-only. Anything else is read into memory instead. */
+/* A regular file mapped read-only. Anything else is read into memory instead. Where a mapped file
+ * is cut meanwhile, reading what is gone raises SIGBUS: elc_mapped_name is for its handler. */
 struct elc_map {
     const uint8_t *data;
     size_t len;
@@ -69,6 +73,9 @@ int elc_map_fd(struct elc_map *map, int fd, const char *name) ELC_MUST_CHECK;
  * an unlinked file in $TMPDIR. The input may be closed afterwards. */
 int elc_map_input(struct elc_map *map, struct elc_input *input) ELC_MUST_CHECK;
 void elc_map_close(struct elc_map *map); /* idempotent */
+/* The path of the file that is mapped at an address, cut to name[size]. False: none is, or the
+ * system (other than Linux) does not tell. Async-signal-safe. */
+bool elc_mapped_name(char *name, size_t size, const void *address);
 
 /* Creates `path` with these bytes, fsynced: for files inside a directory that is renamed whole. */
 int elc_file_write(const char *path, const void *bytes, size_t len) ELC_MUST_CHECK;

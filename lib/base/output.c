@@ -19,10 +19,14 @@ enum { PENDING_BYTES = 256 * 1024 };
 enum { OUTPUTS_LIMIT = 8 };
 static char *volatile unfinished[OUTPUTS_LIMIT];
 
-static void remove_unfinished(int signal_number) {
+void elc_output_remove_all(void) {
     for (int i = 0; i < OUTPUTS_LIMIT; i++)
         if (unfinished[i])
             unlink(unfinished[i]);
+}
+
+static void remove_unfinished(int signal_number) {
+    elc_output_remove_all();
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }

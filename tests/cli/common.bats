@@ -226,3 +226,25 @@ on_terminal() {
         [ -z "$(find . -name 'out.*')" ]
     done
 }
+
+@test "a mapped file that is cut ends a filter with a message" {
+    [ -r /proc/self/maps ] || skip "the system does not say what is mapped"
+    cp -r "$ROOT/tests/golden/convert/discriminator" model
+    echo 'the cat' | electra-tokenize -m model -o tokens.els
+    mkfifo in
+    echo old > out
+    electra-score -m model -o out < in 2> stderr &
+    exec 4> in
+    for i in {1..200}; do
+        ! grep -q model.safetensors /proc/$!/maps || [ -z "$(find . -name 'out.*')" ] || break
+        sleep 0.02
+    done
+    : > model/model.safetensors
+    cat tokens.els >&4
+    exec 4>&-
+    wait $! || status=$?
+    [ "$status" -eq 1 ]
+    [ "$(cat stderr)" = "electra-score: $PWD/model/model.safetensors: was cut while it was being read, or its disk failed" ]
+    [ "$(cat out)" = old ]
+    [ -z "$(find . -name 'out.*')" ]
+}

@@ -1,4 +1,5 @@
 /* Outputs that appear whole or not at all, complete reads, maps. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -357,6 +358,26 @@ static void pipes_are_mapped_by_copying(void **state) {
     elc_map_close(&map);
 }
 
+static void an_address_tells_what_is_mapped_there(void **state) {
+    char *path = elc_path_join(*state, "file"), *real = realpath(*state, NULL), name[256], cut[4];
+    struct elc_map map;
+    scratch_write(path, "text");
+    assert_int_equal(elc_map_open(&map, path), 0);
+    if (access("/proc/self/maps", R_OK) != 0)
+        skip();
+    assert_true(elc_mapped_name(name, sizeof name, map.data + 3));
+    assert_int_equal(strncmp(name, real, strlen(real)), 0);
+    assert_string_equal(name + strlen(real), "/file");
+    assert_true(elc_mapped_name(cut, sizeof cut, map.data));
+    assert_int_equal(strncmp(cut, real, 3), 0);
+    assert_int_equal(cut[3], '\0');
+    assert_false(elc_mapped_name(name, sizeof name, name)); /* the stack */
+    assert_false(elc_mapped_name(name, sizeof name, NULL));
+    elc_map_close(&map);
+    free(real);
+    free(path);
+}
+
 static void an_input_that_was_begun_goes_on_from_there(void **state) {
     char *path = elc_path_join(*state, "in");
     scratch_write(path, "first line\nthe rest");
@@ -517,6 +538,7 @@ int main(void) {
         cmocka_unit_test(a_closed_pipe_ends_the_process_by_sigpipe),
         cmocka_unit_test(reads_are_complete),
         cmocka_unit_test(pipes_are_mapped_by_copying),
+        WITH_SCRATCH(an_address_tells_what_is_mapped_there),
         WITH_SCRATCH(an_input_that_was_begun_goes_on_from_there),
         WITH_SCRATCH(empty_files_are_mapped_too),
         cmocka_unit_test(files_of_unknown_size_are_read_whole),
