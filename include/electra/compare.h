@@ -27,7 +27,8 @@ struct elc_comparison {
 };
 /* Reads all lines. A row is "FILE:LINE", the text that is cut differently, and the tokens that each
  * makes of it, separated by spaces, with tabs between the four and a LF; TAB, LF, CR and \ are
- * escaped by \. Invalid UTF-8 is taken for U+FFFD. */
+ * escaped by \. Invalid UTF-8 is taken for U+FFFD. ELC_ELIMIT names a line of more than 2^22
+ * tokens. */
 int elc_compare(struct elc_comparison *comparison) ELC_MUST_CHECK;
 
 #ifdef __cplusplus

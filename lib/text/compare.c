@@ -6,6 +6,8 @@
 
 #include "electra/lines.h"
 
+enum { TOKENS_LIMIT = 1 << 22 }; /* of a line, which takes 128 MB */
+
 struct pair {
     struct elc_encoding one, other;
     size_t first;              /* the first token that differs */
@@ -113,9 +115,11 @@ static int compare_line(struct elc_comparison *comparison, struct scratch *scrat
         len = scratch->clean.len;
     }
     comparison->n_lines++;
-    int rc = elc_tokenizer_encode(comparison->one, text, len, SIZE_MAX, &pair->one);
+    int rc = elc_tokenizer_encode(comparison->one, text, len, TOKENS_LIMIT, &pair->one);
     if (rc == 0)
-        rc = elc_tokenizer_encode(comparison->other, text, len, SIZE_MAX, &pair->other);
+        rc = elc_tokenizer_encode(comparison->other, text, len, TOKENS_LIMIT, &pair->other);
+    if (rc == 0 && (pair->one.cut > 0 || pair->other.cut > 0))
+        rc = elc_fail(ELC_ELIMIT, "more than %d tokens, which cannot be compared", TOKENS_LIMIT);
     if (rc < 0 || !differ(pair))
         return rc < 0 ? elc_context(rc, "%s: line %" PRIu64, scratch->chunk.name, line) : 0;
     comparison->n_differ++;

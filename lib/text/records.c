@@ -50,11 +50,21 @@ static void number_words(struct elc_encoding *encoding, const struct sample *sam
     }
 }
 
+/* More tokens than the windows of one block could hold, where each token is in one at least: its
+ * id, whether it is the best, and with the text its bytes and its word. */
+static size_t window_tokens(const struct elc_layout *layout) {
+    const size_t number = sizeof(uint32_t);
+    size_t bytes = elc_id_width(layout->vocab->size) + 1;
+    bytes += layout->text ? 3 * number : layout->words ? number : 0;
+    return ELC_BLOCK_LIMIT / bytes + 1;
+}
+
 /* The tokens of both texts, as many as may be needed. Questions share a context. */
 static int encode(struct record_maker *maker, const struct sample *sample) {
     const struct elc_tokenize_options *options = maker->options;
+    const size_t of_windows = window_tokens(&maker->layout);
     bool is_question = options->layout == ELC_INPUT_SQUAD;
-    size_t limit = options->windows ? SIZE_MAX : options->max_length - 2;
+    size_t limit = options->windows ? of_windows : options->max_length - 2;
     int err = elc_tokenizer_encode(maker->tokenizer, sample->text, sample->text_len,
                                    is_question ? ELC_QUESTION_TOKENS : limit, &maker->text);
     if (!err && sample->word_starts)
@@ -63,7 +73,7 @@ static int encode(struct record_maker *maker, const struct sample *sample) {
         return err;
     maker->encoded = NULL;
     err = elc_tokenizer_encode(maker->tokenizer, sample->pair, sample->pair_len,
-                               is_question ? SIZE_MAX : limit, &maker->pair);
+                               is_question ? of_windows : limit, &maker->pair);
     if (!err)
         maker->encoded = sample->pair;
     return err;
@@ -106,6 +116,11 @@ static int make_one(struct record_maker *maker, struct elc_layout_record *record
     record->pair.n = n2;
     record->cut = all - n1 - n2;
     return err ? err : put_record(maker, record, records, counts);
+}
+
+static int refuse_windows(const struct record_maker *maker) {
+    return elc_fail(ELC_ELIMIT, "windows of more than %d bytes%s", ELC_BLOCK_LIMIT,
+                    maker->layout.text ? "; --no-text makes them shorter" : "");
 }
 
 /* What slides over what. */
@@ -185,7 +200,9 @@ static int make_windows(struct record_maker *maker, const struct sample *sample,
     record->pair.n = record->pair.encoding ? maker->pair.n : 0;
     record->cut = maker->text.cut; /* of a question */
     record->has_span = sample->has_span;
-    int err = plan_windows(maker, record, &windows);
+    int err = part->encoding->cut > 0 ? refuse_windows(maker) : 0;
+    if (!err)
+        err = plan_windows(maker, record, &windows);
     if (!err)
         err = find_answer(maker, sample, &span);
     record->n_windows = err ? 0 : elc_windows_count(&windows);
@@ -199,9 +216,7 @@ static int make_windows(struct record_maker *maker, const struct sample *sample,
         if (!err)
             err = put_record(maker, record, records, counts);
         if (!err && records->len - before > ELC_BLOCK_LIMIT)
-            err =
-                elc_fail(ELC_ELIMIT, "windows of more than %d bytes; --no-text makes them shorter",
-                         ELC_BLOCK_LIMIT);
+            err = refuse_windows(maker);
     }
     return err;
 }

@@ -318,4 +318,13 @@ END
     yes a | tr '\n' ' ' | head -c 2000000 > long
     refuses "long: line 1: windows of more than 67108864 bytes; --no-text makes them shorter" \
         --max-length 64 --stride 60 long
+    head -c 30000000 /dev/zero | tr '\0' '!' > long
+    for option in '' --no-text; do
+        # shellcheck disable=SC2086 # no option is none
+        status_is 3 electra-tokenize -v --keep-going --vocab vocab.txt --stride 0 $option -o out.els long
+        [[ $stderr == "electra-tokenize: long: line 1: windows of more than 67108864 bytes"* ]]
+        megabytes=$(sed -n 's/.*CPUs, \([0-9]*\)\.[0-9]* MB.*/\1/p' <<< "$stderr")
+        ! ldd "$BIN/electra-tokenize" | grep -qE 'lib[a-z]*san' || megabytes=0 # what is freed stays
+        [ "$megabytes" -lt 470 ]
+    done
 }

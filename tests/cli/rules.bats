@@ -45,6 +45,17 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     done
 }
 
+@test "lines too long to be compared are refused, in little memory" {
+    head -c 4194304 /dev/zero | tr '\0' . > text
+    [ -z "$(electra-tokenize --vocab vocab.txt --compare text)" ]
+    { echo && cat text text text text text; } > long
+    status_is 1 electra-tokenize -v --vocab vocab.txt --compare long
+    [[ $stderr == *"electra-tokenize: long: line 2: more than 4194304 tokens, which cannot be compared"* ]]
+    megabytes=$(sed -n 's/.*CPUs, \([0-9]*\)\.[0-9]* MB.*/\1/p' <<< "$stderr")
+    ! ldd "$BIN/electra-tokenize" | grep -qE 'lib[a-z]*san' || megabytes=0 # what is freed stays
+    [ "$megabytes" -lt 300 ]
+}
+
 @test "a pattern of one's own makes the words" {
     [ "$(echo 'A.B, a' | tokens)" = 'a,.,b,,,a' ]
     [ "$(echo 'A.B, a' | tokens --pattern '[^ ,]+')" = 'a,##.,##b,a' ]
