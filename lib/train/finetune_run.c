@@ -73,6 +73,7 @@ static int choose_head(struct finetuning *f) {
         .task = f->job->task,
         .classes = f->config.labels,
         .n_outputs = f->config.num_labels,
+        .n_types = f->config.type_vocab_size,
     };
     return 0;
 }

@@ -911,6 +911,16 @@ windows_apart() {
     [[ "$stderr" == *": wrong.els: record 1: key 'best' has "*" numbers for "*" tokens" ]]
 }
 
+@test "types that the model does not know are found before the first step" {
+    electra-view --header pairs.els | sed -E '$s/("types":\[[^]]*),1\]/\1,5]/' |
+        electra-view --from jsonl > wrong.els
+    says="record 6: type 5 in key 'types', but the model knows 2 types"
+    refuses regress wrong.els
+    [ "$stderr" = "electra-train: wrong.els: $says" ]
+    refuses regress --valid wrong.els pairs.els
+    [ "$stderr" = "electra-train: wrong.els: $says" ]
+}
+
 @test "--keep-going passes over a text with all its windows" {
     train tag m --epochs 40 --lr 0.01 tags.els
     printf 'John B-PER\nsees O\nParis B-LOC\nin O\nNew B-LOC\nYork I-LOC\nit O\nis O\nnot O\nin %s\n\n' X > long.conll
