@@ -79,7 +79,7 @@ static int read_ids(uint32_t ids[ELC_N_SPECIALS], const char *text) {
     for (int i = 0; i < ELC_N_SPECIALS; i++) {
         char *end;
         unsigned long id = *at >= '0' && *at <= '9' ? strtoul(at, &end, 10) : ULONG_MAX;
-        if (id >= 1 << 20 || *end != (i + 1 < ELC_N_SPECIALS ? ',' : '\0'))
+        if (id >= ELC_VOCAB_LIMIT || *end != (i + 1 < ELC_N_SPECIALS ? ',' : '\0'))
             return elc_fail(ELC_EINVAL,
                             "--special-ids %s: five numbers are wanted, of [PAD] [UNK] [CLS] [SEP] "
                             "[MASK], with commas between them",
@@ -103,7 +103,8 @@ int main(int argc, char **argv) {
     uint64_t max_words = 100000000;
     struct elc_tokenizer *tokenizer = NULL;
     struct tool_option options[] = {
-        {0, "size", OPTION_COUNT, &learning.size, "N", "tokens, all included [30000]", 6, 1 << 20},
+        {0, "size", OPTION_COUNT, &learning.size, "N", "tokens, all included [30000]", 6,
+         ELC_VOCAB_LIMIT},
         {0, "cased", OPTION_FLAG, &rules.cased, NULL, "keep case and accents [lower-case]"},
         {0, "min-frequency", OPTION_COUNT, &learning.min_frequency, "N",
          "merge only pairs that occur N times [2]", 1, 1e15},

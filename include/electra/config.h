@@ -10,6 +10,7 @@
 #include "electra/memory.h"
 #include "electra/stream.h"
 #include "electra/tensor.h"
+#include "electra/vocab.h" /* ELC_VOCAB_LIMIT */
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,7 +45,6 @@ enum {
     ELC_HIDDEN_LIMIT = 8192,
     ELC_INTERMEDIATE_LIMIT = 8 * ELC_HIDDEN_LIMIT,
     ELC_LAYERS_LIMIT = 128,
-    ELC_VOCAB_LIMIT = 1 << 20,
     ELC_POSITIONS_LIMIT = 65535,
     ELC_TYPES_LIMIT = 256,
     ELC_LABELS_LIMIT = 65535,

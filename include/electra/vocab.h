@@ -14,13 +14,15 @@ extern "C" {
 #endif
 
 enum { ELC_NO_TOKEN = UINT32_MAX, ELC_TOKEN_BYTES = 1024 /* the longest token */ };
+enum { ELC_VOCAB_LIMIT = 1 << 20 /* tokens of the largest vocabulary */ };
 
 struct elc_vocab; /* immutable once read; safe to share between threads */
 
 /* Reads `path`: vocab.txt (one token a line, id = line number from 0), a tokenizer.json (a name
  * that ends in .json), or a model directory that has either (vocab.txt first). Refused by name
- * and line: duplicate tokens, empty lines, invalid UTF-8, missing [PAD] [UNK] [CLS] [SEP] [MASK];
- * of a tokenizer.json also models other than WordPiece and added tokens beyond those five. */
+ * and line: duplicate tokens, empty lines, invalid UTF-8, missing [PAD] [UNK] [CLS] [SEP] [MASK],
+ * more than ELC_VOCAB_LIMIT tokens, tokens made to meet in a hash table; of a tokenizer.json also
+ * models other than WordPiece and added tokens beyond those five. */
 int elc_vocab_read(struct elc_vocab **vocab, const char *path) ELC_MUST_CHECK;
 /* From text in memory, as vocab.txt; `name` is for messages. */
 int elc_vocab_parse(struct elc_vocab **vocab, const char *text, size_t len,

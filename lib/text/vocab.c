@@ -19,8 +19,8 @@ enum { SIZE_LIMIT = 1 << 28 }; /* bytes of a vocabulary: offsets and slots stay 
 
 struct elc_vocab {
     struct elc_vocab_id id;
-    char *text;       /* every token with a NUL behind it, in id order */
-    uint32_t *starts; /* size + 1 places in `text` */
+    char *text;           /* every token with a NUL behind it, in id order */
+    uint32_t *starts;     /* size + 1 places in `text` */
     struct place *places; /* the tag is the upper half of a hash */
     size_t place_mask;    /* number of places, a power of two, minus 1 */
 };
@@ -31,7 +31,7 @@ static size_t token_len(const struct elc_vocab *vocab, uint32_t id) {
 
 /* The place of the token, or the free one where it would go. */
 static struct place *find_place(const struct elc_vocab *vocab, const char *token, size_t len,
-                              uint64_t hash) {
+                                uint64_t hash) {
     uint32_t tag = (uint32_t)(hash >> 32);
     for (size_t i = hash & vocab->place_mask;; i = (i + 1) & vocab->place_mask) {
         struct place *place = &vocab->places[i];
@@ -85,6 +85,9 @@ static int copy_lines(struct elc_vocab *vocab, const char *text, size_t len, siz
         vocab->id.size++;
     }
     *text_len = (size_t)(out - vocab->text);
+    if (vocab->id.size > ELC_VOCAB_LIMIT)
+        return elc_fail(ELC_ELIMIT, "vocabulary of %" PRIu64 " lines; the limit is %d tokens",
+                        (uint64_t)vocab->id.size, ELC_VOCAB_LIMIT);
     return 0;
 }
 

@@ -99,6 +99,22 @@ static void tokens_have_a_longest_length(void **state) {
     assert_string_equal(elc_error(), "v: line 6: token of 1025 bytes; the limit is 1024");
 }
 
+static void there_is_a_largest_vocabulary(void **state) {
+    (void)state;
+    struct elc_buffer lines = {0};
+    assert_int_equal(elc_buffer_printf(&lines, SPECIALS), 0);
+    for (int i = 5; i < ELC_VOCAB_LIMIT; i++)
+        assert_int_equal(elc_buffer_printf(&lines, "%d\n", i), 0);
+    struct elc_vocab *vocab;
+    assert_int_equal(elc_vocab_parse(&vocab, (const char *)lines.data, lines.len, "v"), 0);
+    assert_int_equal(elc_vocab_id(vocab)->size, ELC_VOCAB_LIMIT);
+    elc_vocab_destroy(vocab);
+    assert_int_equal(elc_buffer_append(&lines, "x", 1), 0);
+    assert_int_equal(elc_vocab_parse(&vocab, (const char *)lines.data, lines.len, "v"), ELC_ELIMIT);
+    assert_string_equal(elc_error(), "v: vocabulary of 1048577 lines; the limit is 1048576 tokens");
+    elc_buffer_free(&lines);
+}
+
 static void many_tokens_are_all_found(void **state) {
     (void)state;
     enum { N = 50000 };
@@ -187,6 +203,7 @@ int main(void) {
         cmocka_unit_test(the_hash_is_of_tokens_not_of_bytes),
         cmocka_unit_test(bad_vocabularies_are_refused_by_line),
         cmocka_unit_test(tokens_have_a_longest_length),
+        cmocka_unit_test(there_is_a_largest_vocabulary),
         cmocka_unit_test(many_tokens_are_all_found),
         cmocka_unit_test(directories_and_both_formats_are_read_alike),
         cmocka_unit_test(other_tokenizers_are_refused),
