@@ -7,6 +7,7 @@
 
 #include "electra/config.h"
 #include "electra/directory.h"
+#include "electra/pack.h"
 
 enum {
     TEXT_LENGTH = 512, /* defaults of --max-length */
@@ -143,6 +144,9 @@ static int read_model(struct settings *settings, struct elc_vocab **vocab,
         err = elc_vocab_read(vocab, directory);
     if (!err)
         err = elc_tokenizer_options_read(rules, directory);
+    if (!err && config.max_position_embeddings < ELC_PACK_MIN_LENGTH)
+        err = elc_fail(ELC_EFORMAT, "%s: a model of %" PRIu32 " positions has no room for a text",
+                       settings->model, config.max_position_embeddings);
     if (!err && settings->max_length > config.max_position_embeddings)
         err = elc_fail(ELC_EMISMATCH, "--max-length %" PRIu64 ": %s has only %" PRIu32 " positions",
                        settings->max_length, settings->model, config.max_position_embeddings);

@@ -173,6 +173,17 @@ END
     status_is 1 bash -c 'echo | electra-tokenize -m model --max-length 64 > /dev/null'
     [[ $stderr == *"--max-length 64: model has only 32 positions" ]]
     status_is 1 bash -c 'echo | electra-tokenize -m absent > /dev/null'
+    for positions in 1 2 4; do
+        sed "s/:32/:$positions/" model/config.json > short.json
+        mkdir -p short && cp model/vocab.txt short && mv short.json short/config.json
+        for layout in '' --docs '--stride 0' '--tsv --pair 2'; do
+            # shellcheck disable=SC2086 # options, or none
+            status_is 1 electra-tokenize -m short $layout -o out.els /dev/null
+            [ "$stderr" = "electra-tokenize: short: a model of $positions positions has no room for a text" ]
+        done
+    done
+    sed -i 's/:4,/:5,/; s/:4}/:5}/' short/config.json
+    [[ $(echo hello hello hello hello | electra-tokenize -q -m short | electra-view) == *'"cut":1'* ]]
 }
 
 @test "what follows live text appears with --flush" {
