@@ -13,6 +13,10 @@ static bool is_special(uint32_t id, const struct elc_vocab_id *vocab) {
            id == vocab->mask;
 }
 
+static const char *name_of(const struct elc_unigrams *unigrams) {
+    return unigrams->name ? unigrams->name : "the first stream"; /* whose tokens count alike */
+}
+
 /* From the count of each token, in below[1 …], to the sums; the specials' do not count. */
 static int sum_up(struct elc_unigrams *unigrams) {
     const struct elc_vocab_id *vocab = &unigrams->vocab;
@@ -20,7 +24,7 @@ static int sum_up(struct elc_unigrams *unigrams) {
     for (size_t id = 0; id < vocab->size; id++)
         below[id + 1] = below[id] + (is_special((uint32_t)id, vocab) ? 0 : below[id + 1]);
     if (below[vocab->size] == 0)
-        return elc_fail(ELC_EFORMAT, "%s: no token to draw", unigrams->name ? unigrams->name : "");
+        return elc_fail(ELC_EFORMAT, "%s: no token to draw", name_of(unigrams));
     const XXH128_hash_t hash = XXH3_128bits(below, (vocab->size + 1) * sizeof *below);
     snprintf(unigrams->hash, sizeof unigrams->hash, "%016llx%016llx",
              (unsigned long long)hash.high64, (unsigned long long)hash.low64);
@@ -38,8 +42,7 @@ static int new_counts(struct elc_unigrams *unigrams, const struct elc_vocab_id *
 static int check(struct elc_replacer *replacer, const struct elc_header *header, const char *name) {
     struct elc_unigrams *unigrams = (struct elc_unigrams *)replacer;
     if (unigrams->below)
-        return elc_header_check_vocab(header, name, &unigrams->vocab,
-                                      unigrams->name ? unigrams->name : "the first stream");
+        return elc_header_check_vocab(header, name, &unigrams->vocab, name_of(unigrams));
     int err = new_counts(unigrams, &header->vocab);
     for (size_t id = 0; !err && id < header->vocab.size; id++)
         unigrams->below[id + 1] = 1;
@@ -68,7 +71,7 @@ static int draw_one(uint32_t *drawn, const struct elc_unigrams *unigrams, uint32
     const uint64_t start = except < size ? below[except] : below[size];
     const uint64_t count = except < size ? below[except + 1] - start : 0;
     if (count == below[size])
-        return elc_fail(ELC_EFORMAT, "%s: no token but the original to draw", unigrams->name);
+        return elc_fail(ELC_EFORMAT, "%s: no token but the original to draw", name_of(unigrams));
     const uint64_t place = elc_random_below(random, below[size] - count);
     *drawn = find(below, size, place < start ? place : place + count);
     return 0;

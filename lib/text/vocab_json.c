@@ -106,8 +106,7 @@ static int order_tokens(const char **tokens, size_t size, json_t *vocab, const j
     }
     size_t i;
     json_array_foreach(added, i, value) {
-        rc = place_token(tokens, size, json_string_value(json_object_get(value, "content")),
-                         json_object_get(value, "id"));
+        rc = place_token(tokens, size, elc_token_text(value), json_object_get(value, "id"));
         if (rc < 0)
             return rc;
     }
@@ -122,8 +121,7 @@ static size_t count_tokens(const json_t *vocab, const json_t *added) {
     size_t n = json_object_size(vocab), i;
     json_t *entry;
     json_array_foreach(added, i, entry) {
-        const char *token = json_string_value(json_object_get(entry, "content"));
-        n += json_object_get(vocab, token) == NULL;
+        n += json_object_get(vocab, elc_token_text(entry)) == NULL;
     }
     return n;
 }

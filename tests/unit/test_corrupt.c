@@ -576,6 +576,24 @@ static void unigrams_without_a_token_to_draw(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
+static void a_vocabulary_of_one_word_has_no_other_to_draw(void **state) {
+    (void)state;
+    const uint32_t word[] = {CLS, WORDS, SEP};
+    struct elc_header header = tokens_header();
+    header.vocab.size = WORDS + 1;
+    struct elc_unigrams uniform;
+    struct elc_corruption replacing = usual;
+    struct masked masked = {0};
+    elc_unigrams_uniform(&uniform);
+    assert_int_equal(uniform.replacer.check(&uniform.replacer, &header, "a"), 0);
+    replacing.replacer = &uniform.replacer;
+    replacing.never_original = true;
+    assert_int_equal(corrupt(&masked, word, 3, &header, &replacing, 0), ELC_EFORMAT);
+    assert_non_null(strstr(elc_error(), "the first stream: no token but the original to draw"));
+    free_masked(&masked);
+    elc_unigrams_free(&uniform);
+}
+
 /* The same positions as masks have, other ids there, and a flag where these are others. */
 static void replaced_says_where_ids_are_not_the_original(void **state) {
     (void)state;
@@ -630,6 +648,7 @@ int main(void) {
         cmocka_unit_test(uniform_draws_every_token_but_specials_alike),
         cmocka_unit_test(unigrams_are_drawn_as_often_as_they_were_counted),
         cmocka_unit_test(unigrams_without_a_token_to_draw),
+        cmocka_unit_test(a_vocabulary_of_one_word_has_no_other_to_draw),
         cmocka_unit_test(replaced_says_where_ids_are_not_the_original),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

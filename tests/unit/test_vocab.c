@@ -192,6 +192,8 @@ static void other_tokenizers_are_refused(void **state) {
     refuse_json("\"hello\":5", "\"hello\":3", "have the same id 3");
     refuse_json("\"hello\":5", "\"hello\":\"5\"", "has no id");
     refuse_json("\"hello\":5", "\"hel\\nlo\":5", "line break");
+    refuse_json("{\"id\":4,\"content\":\"[MASK]\",\"special\":true}", "\"[MASK]\"",
+                "token '[MASK]' has no id");
     refuse_json("\"vocab\"", "\"words\"", "no model.vocab");
     refuse_json("\"hello\":5", "\"[PAD]\":5", "duplicate");
     refuse_json("}}}", "}}", "line 1:");
