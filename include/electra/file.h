@@ -86,6 +86,8 @@ int elc_spool_open(int *fd) ELC_MUST_CHECK;
 
 /* "directory/name", malloced; NULL: ENOMEM set. */
 char *elc_path_join(const char *directory, const char *name) ELC_MUST_CHECK;
+/* Is there a directory/name, of whatever kind? */
+bool elc_path_exists(const char *directory, const char *name);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -204,4 +205,12 @@ char *elc_path_join(const char *directory, const char *name) {
         path[len++] = '/';
     memcpy(path + len, name, name_len + 1);
     return path;
+}
+
+/* Without elc_path_join, so that no lack of memory is taken for a missing file. */
+bool elc_path_exists(const char *directory, const char *name) {
+    enum { PATH_BYTES = 4096 }; /* longer ones cannot be opened either */
+    char path[PATH_BYTES];
+    const int len = snprintf(path, sizeof path, "%s/%s", directory, name);
+    return len >= 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
 }

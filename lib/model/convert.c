@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "electra/directory.h"
@@ -55,19 +54,13 @@ static bool has_capitals(const struct elc_vocab *vocab) {
     return false;
 }
 
-static bool has_file(const char *directory, const char *name) {
-    char *path = elc_path_join(directory, name);
-    bool found = path && access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
 /* Does it speak of rules for text: a tokenizer.json, or a directory with the files that do? */
 static bool has_rules(const char *path) {
     static const char json[] = ".json";
     const size_t len = strlen(path), n = sizeof json - 1;
-    return (len >= n && strcmp(path + len - n, json) == 0) || has_file(path, "tokenizer.json") ||
-           has_file(path, "tokenizer_config.json");
+    return (len >= n && strcmp(path + len - n, json) == 0) ||
+           elc_path_exists(path, "tokenizer.json") ||
+           elc_path_exists(path, "tokenizer_config.json");
 }
 
 /* Rules that transformers has no words for in tokenizer_config.json must be its own. */
@@ -86,7 +79,7 @@ static int check_rules(const struct elc_tokenizer_options *rules, const char *pa
  * other, their tokens must be the same. */
 static int check_vocabularies(const struct work *work) {
     const char *directory = work->foreign.directory;
-    if (!has_file(directory, "vocab.txt") || !has_file(directory, "tokenizer.json"))
+    if (!elc_path_exists(directory, "vocab.txt") || !elc_path_exists(directory, "tokenizer.json"))
         return 0;
     struct elc_vocab *other = NULL;
     char *path = elc_path_join(directory, "tokenizer.json");
@@ -104,7 +97,8 @@ static int check_vocabularies(const struct work *work) {
 static int read_text(struct work *work) {
     const char *directory = work->foreign.directory, *vocab = work->options->vocab;
     struct elc_tokenizer_options *rules = &work->rules;
-    if (!vocab && !has_file(directory, "vocab.txt") && !has_file(directory, "tokenizer.json"))
+    if (!vocab && !elc_path_exists(directory, "vocab.txt") &&
+        !elc_path_exists(directory, "tokenizer.json"))
         return elc_fail(ELC_EIO, "%s: has neither vocab.txt nor tokenizer.json", directory);
     int err = elc_vocab_read(&work->vocab, vocab ? vocab : directory);
     if (err)

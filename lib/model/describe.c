@@ -1,12 +1,10 @@
 #include "electra/describe.h"
 
-#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <jansson.h>
 
 #include "electra/directory.h"
@@ -276,13 +274,6 @@ static json_t *describe_tensors(const struct weights *weights,
 
 /* ---- text ---- */
 
-static bool has_file(const char *directory, const char *name) {
-    char *path = elc_path_join(directory, name);
-    bool found = path && access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
 static int add_vocabulary(struct description *to, const char *directory,
                           const struct elc_config *config) {
     struct elc_vocab *vocab;
@@ -330,7 +321,7 @@ static int describe(struct description *to, const char *directory,
     add(to, "parameters", count_parameters(&weights.network.table));
     add(to, "file", describe_file(&weights.network.file, weights.used));
     add(to, "hash", json_string(weights.network.hash));
-    if (has_file(directory, "vocab.txt") || has_file(directory, "tokenizer.json"))
+    if (elc_path_exists(directory, "vocab.txt") || elc_path_exists(directory, "tokenizer.json"))
         err = add_vocabulary(to, directory, &config);
     if (!err)
         err = add_tokenizer(to, directory);

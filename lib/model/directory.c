@@ -13,22 +13,13 @@
 
 /* ---- finding ---- */
 
-/* 1 if directory/name exists, 0 if not, negative error. */
-static int exists(const char *directory, const char *name) {
-    char *path = elc_path_join(directory, name);
-    if (!path)
-        return ELC_ENOMEM;
-    struct stat status;
-    int found = stat(path, &status) == 0;
-    free(path);
-    return found;
-}
-
 /* path/inner in `resolved` if it is a model: 1, 0, or an error. */
 static int resolve_inner(char **resolved, const char *path, const char *inner) {
     char *directory = elc_path_join(path, inner);
-    int found = directory ? exists(directory, "config.json") : ELC_ENOMEM;
-    if (found > 0)
+    if (!directory)
+        return ELC_ENOMEM;
+    const bool found = elc_path_exists(directory, "config.json");
+    if (found)
         *resolved = directory;
     else
         free(directory);
@@ -43,14 +34,11 @@ int elc_directory_resolve(char **resolved, const char *path, enum elc_architectu
         return elc_fail_errno("%s", path);
     if (!S_ISDIR(status.st_mode))
         return elc_fail(ELC_EIO, "%s: is no model directory", path);
-    int found = exists(path, "config.json");
-    if (found < 0)
-        return found;
-    if (found) {
+    if (elc_path_exists(path, "config.json")) {
         *resolved = strdup(path);
         return *resolved ? 0 : elc_fail_memory(strlen(path));
     }
-    found = resolve_inner(resolved, path, inner);
+    int found = resolve_inner(resolved, path, inner);
     if (found == 0 && wanted == ELC_ENCODER) /* a masked language model has no other */
         found = resolve_inner(resolved, path, "generator");
     if (found != 0)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "electra/file.h"
@@ -91,14 +90,12 @@ static int take_tensors(struct elc_network *network, const struct elc_stored **s
 static int hint(const struct elc_network *network, const char *path, int err) {
     static const char *const others[] = {"pytorch_model.bin", "flax_model.msgpack",
                                          "model.safetensors.index.json"};
-    for (size_t i = 0; access(path, F_OK) != 0 && i < sizeof others / sizeof *others; i++) {
-        char *other = elc_path_join(network->path, others[i]);
-        const bool there = other && access(other, F_OK) == 0;
-        free(other);
-        if (there)
+    if (elc_path_exists(network->path, "model.safetensors"))
+        return err;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (elc_path_exists(network->path, others[i]))
             return elc_fail(err, "%s: is not there; electra-model convert reads %s", path,
                             others[i]);
-    }
     return err;
 }
 

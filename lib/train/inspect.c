@@ -29,13 +29,6 @@ static int add_path(json_t *object, const char *key, const char *path) {
     return err;
 }
 
-static bool has_file(const char *directory, const char *name) {
-    char *path = elc_path_join(directory, name);
-    bool found = path && access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
 /* ---- networks ---- */
 
 static int add_network(json_t *object, const char *directory, const char *name,
@@ -43,7 +36,7 @@ static int add_network(json_t *object, const char *directory, const char *name,
     char *path = elc_path_join(directory, name);
     json_t *network = NULL;
     int err = path ? 0 : ELC_ENOMEM;
-    if (!err && !has_file(path, "config.json")) {
+    if (!err && !elc_path_exists(path, "config.json")) {
         free(path);
         return 0;
     }
@@ -168,7 +161,7 @@ int elc_inspect(struct json_t **object, const char *path,
         return elc_fail_errno("%s", path);
     if (!S_ISDIR(status.st_mode))
         return elc_fail(ELC_EIO, "%s: is no model directory", path);
-    if (has_file(path, "config.json"))
+    if (elc_path_exists(path, "config.json"))
         return elc_model_describe(object, path, options);
     size_t damaged = 0;
     *object = json_object();

@@ -2,21 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "electra/file.h"
 #include "pretraining.h"
 
 /* ---- finding and loading ---- */
-
-static bool has_model(const char *path, const char *inner) {
-    char *directory = inner ? elc_path_join(path, inner) : strdup(path);
-    char *config = directory ? elc_path_join(directory, "config.json") : NULL;
-    bool found = config && access(config, F_OK) == 0;
-    free(config);
-    free(directory);
-    return found;
-}
 
 /* With the head that `wanted` says if there is one, else the encoder alone. */
 static int load(struct elc_network *network, const char *path, const char *inner,
@@ -37,18 +27,22 @@ int elc_pretrain_init_open(struct elc_pretrain_init *init, const char *path,
                            enum elc_objective objective) {
     const struct elc_objective_parts *parts = elc_objective_parts(objective);
     *init = (struct elc_pretrain_init){0};
-    const bool alone = has_model(path, NULL), two = parts->generator && parts->discriminator;
-    const char *inner = alone ? NULL : "discriminator";
-    if (!alone && !parts->discriminator && has_model(path, "generator"))
+    const bool alone = elc_path_exists(path, "config.json");
+    const bool generator = elc_path_exists(path, "generator/config.json");
+    const bool two = parts->generator && parts->discriminator;
+    const char *inner = NULL;
+    if (!alone && !parts->discriminator && generator)
         inner = "generator";
-    if (inner && !has_model(path, inner))
+    else if (!alone && elc_path_exists(path, "discriminator/config.json"))
+        inner = "discriminator";
+    else if (!alone)
         return elc_fail(ELC_EIO,
                         "%s: is no model to start from: it has neither config.json nor "
-                        "%s/config.json",
-                        path, inner);
+                        "discriminator/config.json",
+                        path);
     bool predicts = parts->predicts_tokens || !parts->discriminator;
     int err = load(&init->main, path, inner, predicts ? ELC_GENERATOR : ELC_DISCRIMINATOR);
-    if (!err && two && !alone && has_model(path, "generator")) {
+    if (!err && two && !alone && generator) {
         err = load(&init->generator, path, "generator", ELC_GENERATOR);
         init->has_generator = !err;
     }

@@ -519,6 +519,19 @@ static void paths_are_joined_by_one_slash(void **state) {
     }
 }
 
+static void what_is_there_is_seen(void **state) {
+    char *path = elc_path_join(*state, "file"), name[5000];
+    assert_false(elc_path_exists(*state, "file"));
+    scratch_write(path, "text");
+    assert_true(elc_path_exists(*state, "file"));
+    assert_true(elc_path_exists("/", "tmp"));
+    assert_false(elc_path_exists(path, "file")); /* that is no directory */
+    memset(name, '/', sizeof name);
+    strcpy(name + sizeof name - 5, "file");
+    assert_false(elc_path_exists(*state, name)); /* a longer path than there are */
+    free(path);
+}
+
 #define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, make_scratch, drop_scratch)
 
 int main(void) {
@@ -548,6 +561,7 @@ int main(void) {
         WITH_SCRATCH(files_are_replaced_in_place),
         WITH_SCRATCH(spools_have_no_name),
         cmocka_unit_test(paths_are_joined_by_one_slash),
+        WITH_SCRATCH(what_is_there_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
