@@ -49,6 +49,8 @@ struct elc_run_options {
     uint64_t patience;         /* validations in a row without a better `metric` that end the run;
                                   0: none do */
     bool resume;
+    bool keep_divergence; /* numbers that are not finite end the run for good, with DIR/diverged in
+                             place of done: to resume it is ELC_ENUMERIC at once */
     int n_threads;
     struct elc_profile *profiles; /* [n_threads], to be added to; NULL: nothing is counted */
 

@@ -27,7 +27,7 @@ struct elc_trials {
 
 /* Runs `n` trials in options->directory, with the seeds from options->seed on; options->metric and
  * options->valid are there. A trial that is done keeps its newest checkpoint and its best one.
- * With options->resume those that are done are checked, not repeated, and the one that was stopped
+ * With options->resume those that are over are checked, not repeated, and the one that was stopped
  * goes on; `n` may have changed. One that diverges has no value and is no model; the others go on.
  * ELC_ENUMERIC: all did. An elc_run_end, or an error; `trials` is set when all are done, `work`,
  * which may be NULL, in any case. */

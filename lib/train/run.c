@@ -334,15 +334,21 @@ static int go(struct elc_run *run) {
     }
     int err = elc_run_save(run);
     if (!err)
-        err = elc_run_mark_done(run);
+        err = elc_run_mark_done(run->options->directory);
     return err ? err : ELC_RUN_DONE;
 }
 
+/* go, to an end that is kept. */
+static int go_to_end(struct elc_run *run) {
+    int result = go(run);
+    if (result != ELC_ENUMERIC || !run->options->keep_divergence)
+        return result;
+    int err = elc_run_mark_diverged(run);
+    return err ? err : result;
+}
+
 bool elc_run_is_done(const char *directory) {
-    char *path = elc_path_join(directory, "done");
-    bool done = path && access(path, F_OK) == 0;
-    free(path);
-    return done;
+    return elc_path_exists(directory, "done");
 }
 
 int elc_run(const struct elc_run_options *options, const struct elc_task *task,
@@ -356,7 +362,7 @@ int elc_run(const struct elc_run_options *options, const struct elc_task *task,
         result = elc_run_begin(&run);
     const struct elc_progress before = run.progress;
     if (!result)
-        result = go(&run);
+        result = go_to_end(&run);
     if (work)
         *work = (struct elc_run_work){run.progress.n_texts - before.n_texts,
                                       run.progress.n_tokens - before.n_tokens};

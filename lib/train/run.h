@@ -105,7 +105,9 @@ void elc_run_note(const struct elc_run *run, bool warning, const char *format, .
 int elc_run_save(struct elc_run *run) ELC_MUST_CHECK;
 /* Finds out where to begin: makes DIR, refuses one that has a run in it, or resumes. */
 int elc_run_begin(struct elc_run *run) ELC_MUST_CHECK;
-int elc_run_mark_done(struct elc_run *run) ELC_MUST_CHECK;
+int elc_run_mark_done(const char *directory) ELC_MUST_CHECK;
+/* DIR/diverged holds the settings, so that the run is known for the same when it is resumed. */
+int elc_run_mark_diverged(const struct elc_run *run) ELC_MUST_CHECK;
 
 /* validate.c */
 /* Is a metric of validation better when it is low? Losses are, and the squared error. */

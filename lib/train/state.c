@@ -135,11 +135,31 @@ int elc_run_save(struct elc_run *run) {
     return publish(run);
 }
 
-int elc_run_mark_done(struct elc_run *run) {
-    char *path = elc_path_join(run->options->directory, "done");
+int elc_run_mark_done(const char *directory) {
+    char *path = elc_path_join(directory, "done");
     int err = path ? elc_file_write(path, "", 0) : ELC_ENOMEM;
     free(path);
-    return err ? err : elc_fsync_directory(run->options->directory);
+    return err ? err : elc_fsync_directory(directory);
+}
+
+int elc_run_mark_diverged(const struct elc_run *run) {
+    char digest[17];
+    (void)snprintf(digest, sizeof digest, "%016" PRIx64, run->data_digest);
+    json_t *state =
+        json_pack("{s:i, s:o, s:s}", "electra", 1, "settings", settings_json(run), "data", digest);
+    char *text = state ? elc_json_dumps(state, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    char *path = elc_path_join(run->options->directory, "diverged");
+    struct elc_output output = {0};
+    json_decref(state);
+    int err = text && path ? elc_output_open(&output, path) : elc_fail_memory(0);
+    if (!err)
+        err = elc_output_write(&output, text, strlen(text));
+    if (!err)
+        err = elc_output_commit(&output);
+    elc_output_abandon(&output);
+    free(path);
+    free(text);
+    return err;
 }
 
 /* ---- beginning ---- */
@@ -215,11 +235,41 @@ static int check_data(struct elc_run *run, const char *digest) {
     return 0;
 }
 
-static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
-    const struct elc_run_options *options = run->options;
+static int check_settings(const struct elc_run *run, const json_t *state) {
     json_t *now = settings_json(run);
     int err = now ? elc_same_options(json_object_get(state, "settings"), now) : ELC_ENOMEM;
     json_decref(now);
+    return err;
+}
+
+/* Has this very run diverged before? ELC_ENUMERIC, then. */
+static int check_diverged(struct elc_run *run) {
+    struct elc_map map = {0};
+    char *path = elc_path_join(run->options->directory, "diverged");
+    if (!path || access(path, F_OK) != 0) {
+        int err = path ? 0 : ELC_ENOMEM;
+        free(path);
+        return err;
+    }
+    json_t *state = NULL;
+    int err = elc_map_open(&map, path);
+    if (!err && !(state = json_loadb((const char *)map.data, map.len, 0, NULL)))
+        err = elc_fail(ELC_EFORMAT, "%s: not JSON", path);
+    if (!err)
+        err = check_settings(run, state);
+    if (!err)
+        err = check_data(run, json_string_value(json_object_get(state, "data")));
+    if (!err)
+        err = elc_fail(ELC_ENUMERIC, "%s: the run has diverged", run->options->directory);
+    json_decref(state);
+    elc_map_close(&map);
+    free(path);
+    return err;
+}
+
+static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
+    const struct elc_run_options *options = run->options;
+    int err = check_settings(run, state);
     if (!err)
         err = elc_progress_parse(&run->progress, json_object_get(state, "progress"));
     if (!err)
@@ -277,6 +327,8 @@ int elc_run_begin(struct elc_run *run) {
     if (found < 0)
         return found;
     int err = elc_checkpoint_check_names(&run->checkpoint, directory);
+    if (!err && options->keep_divergence)
+        err = check_diverged(run);
     if (err)
         return err;
     if (damaged > 0)

@@ -41,23 +41,17 @@ static char *trial_path(const char *directory, uint64_t number) {
 
 /* ---- the directory ---- */
 
-static bool has_file(const char *directory, const char *name) {
-    char *path = elc_path_join(directory, name);
+/* What diverges once does so each time. */
+static bool has_diverged(const char *trial) {
+    char *path = elc_path_join(trial, "diverged");
     const bool found = path && access(path, F_OK) == 0;
     free(path);
     return found;
 }
 
-static int mark(const char *directory, const char *name) {
-    char *path = elc_path_join(directory, name);
-    int err = path ? elc_file_write(path, "", 0) : ELC_ENOMEM;
-    free(path);
-    return err ? err : elc_fsync_directory(directory);
-}
-
-/* Is there nothing left to do in DIR/trial-K? What diverges once does so each time. */
+/* Is there nothing left to do in DIR/trial-K? */
 static bool is_over(const char *trial) {
-    return elc_run_is_done(trial) || has_file(trial, "diverged");
+    return elc_run_is_done(trial) || has_diverged(trial);
 }
 
 bool elc_trials_are_done(const char *directory, uint64_t n) {
@@ -147,22 +141,21 @@ static bool must_stop(const struct trials *trials, double *left) {
     return options->stop && *options->stop;
 }
 
-/* It ended in numbers that are none: that is said, and kept. */
-static int note_divergence(const struct trials *trials, struct trial *trial,
-                           const char *directory) {
+/* It ended in numbers that are none, for the first time `now`: that is said. */
+static int note_divergence(const struct trials *trials, struct trial *trial, const char *directory,
+                           bool now) {
     const struct elc_run_options *options = trials->options;
     size_t damaged;
     trial->diverged = true;
     trial->value = NAN;
-    if (has_file(directory, "diverged"))
-        return 0;
-    char text[1024];
-    (void)snprintf(text, sizeof text, "trial %" PRIu64 " diverged: %s", trials->n_done + 1,
-                   elc_error());
-    if (options->note)
+    if (now && options->note) {
+        char text[1024];
+        (void)snprintf(text, sizeof text, "trial %" PRIu64 " diverged: %s", trials->n_done + 1,
+                       elc_error());
         options->note(options->context, true, text);
+    }
     const int found = elc_checkpoint_find(directory, &trial->step, &damaged);
-    return found < 0 ? found : mark(directory, "diverged");
+    return found < 0 ? found : 0;
 }
 
 /* The run of trial number n_done + 1, and what it achieved. An elc_run_end, or an error. */
@@ -171,16 +164,16 @@ static int run_trial(struct trials *trials, struct trial *trial, const char *dir
     struct elc_run_work work = {0};
     options.directory = directory;
     options.seed = trial->seed;
+    options.keep_divergence = true;
     if (must_stop(trials, &options.stop_after))
         return ELC_RUN_STOPPED;
-    if (has_file(directory, "diverged"))
-        return note_divergence(trials, trial, directory);
+    const bool is_new = !is_over(directory);
     elc_examples_reseed(options.train, trial->seed);
     const int result = elc_finetune_run(&options, trials->job, &work);
     trials->work.n_texts += work.n_texts;
     trials->work.n_tokens += work.n_tokens;
-    if (result == ELC_ENUMERIC)
-        return note_divergence(trials, trial, directory);
+    if (result == ELC_ENUMERIC && has_diverged(directory))
+        return note_divergence(trials, trial, directory, is_new);
     if (result < 0)
         return elc_context(result, "trial %" PRIu64, trials->n_done + 1);
     return result == ELC_RUN_DONE ? read_result(trial, directory) : result;
@@ -370,7 +363,7 @@ static int end(struct elc_trials *summary, const struct trials *trials) {
         err = write_metrics(trials, summary, true);
     if (!err)
         err = publish(trials);
-    return err ? err : mark(trials->options->directory, "done");
+    return err ? err : elc_run_mark_done(trials->options->directory);
 }
 
 int elc_trials_run(struct elc_trials *summary, uint64_t n, const struct elc_run_options *options,

@@ -203,6 +203,31 @@ equal_trials() {
     status_is 1 fit --trials 1 -s "${bad[0]}" -o none
     [[ "$stderr" == *"all trials diverged: lower --lr, or lengthen --warmup"* ]]
     [ ! -e none/done ] && [ ! -e none/model ]
+    status_is 1 fit --trials 1 -s "${bad[0]}" --resume -o none
+    [ "$stderr" = "electra-train: all trials diverged: lower --lr, or lengthen --warmup" ]
+    # they have their options, as the others do
+    status_is 2 fit --trials 1 -s "${bad[0]}" --resume --lr 1e-5 -o none
+    [[ "$stderr" == *"trial 1: --resume: this run was started with --lr "*", not 1e-5 ("* ]]
+    # and the step of their last checkpoint
+    sed '$s/\t.*/\t1e30/' numbers.tsv | tokenize last.els
+    late() {
+        electra-train regress --init wild --batch 4 --epochs 1 --no-shuffle --checkpoint-every 1 \
+            --metric mse --valid near.els -o late "$@" last.els
+    }
+    status_is 1 late --trials 1
+    status_is 1 late --trials 2 --resume
+    [ "$(grep -c '"step":2,"valid_mse":null' late/metrics.jsonl)" -eq 2 ]
+}
+
+@test "a model to start from that is not finite is no divergence" {
+    train s t.els
+    cp -rL s/model nan
+    header=$(od -An -t u8 -N 8 nan/model.safetensors)
+    printf '\xff\xff\xff\xff' | dd of=nan/model.safetensors bs=1 seek=$((8 + header)) \
+        conv=notrunc status=none
+    status_is 1 electra-train classify --init nan --trials 2 --valid t.els -o m t.els
+    [[ "$stderr" == "electra-train: trial 1: "*"nan"* ]]
+    [[ "$stderr" != *diverged* ]]
 }
 
 @test "what trials refuse" {
