@@ -30,8 +30,6 @@
 extern "C" {
 #endif
 
-enum { ELC_N_SPECIALS = 5 };
-
 /* How often each word occurs. */
 struct elc_word_counts;
 int elc_word_counts_new(struct elc_word_counts **counts) ELC_MUST_CHECK;

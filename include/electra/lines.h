@@ -53,6 +53,8 @@ void elc_lines_destroy(struct elc_lines *lines);
 /* Walks the lines of a chunk, without their ends. `*position` starts at 0. False: no more. */
 bool elc_chunk_line(const struct elc_chunk *chunk, size_t *position, const char **line,
                     size_t *len);
+/* Whether a line has white space alone: spaces, tabs, CRs. */
+bool elc_line_is_blank(const char *line, size_t len);
 
 #ifdef __cplusplus
 }

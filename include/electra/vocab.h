@@ -16,6 +16,10 @@ extern "C" {
 enum { ELC_NO_TOKEN = UINT32_MAX, ELC_TOKEN_BYTES = 1024 /* the longest token */ };
 enum { ELC_VOCAB_LIMIT = 1 << 20 /* tokens of the largest vocabulary */ };
 
+enum { ELC_N_SPECIALS = 5 };
+/* The tokens that every vocabulary has: [PAD] [UNK] [CLS] [SEP] [MASK]. */
+extern const char *const elc_special_tokens[ELC_N_SPECIALS];
+
 struct elc_vocab; /* immutable once read; safe to share between threads */
 
 /* Reads `path`: vocab.txt (one token a line, id = line number from 0), a tokenizer.json (a name

@@ -7,13 +7,6 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-static bool is_blank(const char *line, size_t len) {
-    size_t i = 0;
-    while (i < len && is_space(line[i]))
-        i++;
-    return i == len;
-}
-
 static bool is_document_start(const char *line, size_t len) {
     static const char mark[] = "-DOCSTART-";
     return len >= sizeof mark - 1 && memcmp(line, mark, sizeof mark - 1) == 0;
@@ -25,7 +18,7 @@ uint64_t conll_count(const struct elc_chunk *lines, size_t position) {
     uint64_t n = 0;
     bool inside = false;
     while (elc_chunk_line(lines, &position, &line, &len)) {
-        bool blank = is_blank(line, len);
+        bool blank = elc_line_is_blank(line, len);
         n += !inside && !blank && !is_document_start(line, len);
         inside = !blank && (inside || !is_document_start(line, len));
     }
@@ -109,7 +102,7 @@ static int put_tags(const struct sentence *sentence, struct elc_builder *extra) 
 static int begin_sentence(struct sample_reader *reader, const char **line, size_t *len) {
     while (elc_chunk_line(&reader->chunk->lines, &reader->position, line, len)) {
         reader->line++;
-        if (!is_blank(*line, *len) && !is_document_start(*line, *len))
+        if (!elc_line_is_blank(*line, *len) && !is_document_start(*line, *len))
             return 1;
     }
     return 0;
@@ -125,7 +118,7 @@ int conll_next(struct sample_reader *reader, struct sample *sample) {
     reader->joined.len = reader->starts.len = reader->tags.len = 0;
     int failed = 0;
     bool more = true;
-    for (; more && !is_blank(line, len); reader->line += more) {
+    for (; more && !elc_line_is_blank(line, len); reader->line += more) {
         int err = 0;
         if (!failed && !is_document_start(line, len))
             err = sample_repair(reader->options, &reader->clean, &reader->replaced, 0, &line, &len);

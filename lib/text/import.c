@@ -66,16 +66,9 @@ static int take_header(struct twin *twin, struct elc_header *header) {
     return err ? err : open_segment(twin);
 }
 
-static bool is_blank(const char *line, size_t len) {
-    size_t i = 0;
-    while (i < len && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r'))
-        i++;
-    return i == len;
-}
-
 static int read_line(struct twin *twin, const char *line, size_t len) {
     struct elc_header header;
-    if (is_blank(line, len))
+    if (elc_line_is_blank(line, len))
         return 0;
     int got = elc_json_parse(&twin->record, &header, line, len, &twin->json);
     if (got == ELC_HEADER)

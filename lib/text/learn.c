@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "spelling.h"
 
 struct pair {
@@ -52,7 +53,7 @@ static void learner_free(struct learner *learner) {
 /* ---- pairs ---- */
 
 static size_t pair_slot(const struct learner *learner, uint32_t a, uint32_t b) {
-    uint64_t hash = ((uint64_t)a << 32 | b) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t hash = ((uint64_t)a << 32 | b) * GOLDEN_64;
     hash ^= hash >> 32;
     size_t mask = learner->n_pair_slots - 1;
     size_t at = hash & mask;
@@ -328,7 +329,6 @@ static int plan_front(struct front *front, const struct elc_learn_options *optio
 }
 
 static int write_front(struct elc_buffer *lines, const struct front *front) {
-    static const char *const names[ELC_N_SPECIALS] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     uint64_t n_unused = 0;
     int rc = 0;
     for (uint64_t id = 0; id < front->n && rc == 0; id++) {
@@ -336,7 +336,7 @@ static int write_front(struct elc_buffer *lines, const struct front *front) {
         while (special < ELC_N_SPECIALS && front->ids[special] != id)
             special++;
         rc = special < ELC_N_SPECIALS
-                 ? elc_buffer_printf(lines, "%s\n", names[special])
+                 ? elc_buffer_printf(lines, "%s\n", elc_special_tokens[special])
                  : elc_buffer_printf(lines, "[unused%" PRIu64 "]\n", n_unused++);
     }
     return rc;

@@ -216,3 +216,10 @@ bool elc_chunk_line(const struct elc_chunk *chunk, size_t *position, const char 
         --*len;
     return true;
 }
+
+bool elc_line_is_blank(const char *line, size_t len) {
+    size_t i = 0;
+    while (i < len && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r'))
+        i++;
+    return i == len;
+}

@@ -31,11 +31,12 @@ static int read_bool(const json_t *object, const char *key, int *value) {
     return 0;
 }
 
-/* A part of a tokenizer.json, where it is there, must be of this type, or of the other one. */
+/* A part of a tokenizer.json, where it is there, must be of this type, or of the other one, if any.
+ */
 static int expect_type(const json_t *root, const char *key, const char *type, const char *other) {
     const json_t *part = json_object_get(root, key);
     const char *found = json_string_value(json_object_get(part, "type"));
-    if (!part || (found && (strcmp(found, type) == 0 || strcmp(found, other) == 0)))
+    if (!part || (found && (strcmp(found, type) == 0 || (other && strcmp(found, other) == 0))))
         return 0;
     return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be %s", key,
                     found                ? found
@@ -91,9 +92,9 @@ static int read_tokenizer(const json_t *root, struct reading *reading) {
     struct elc_tokenizer_options *options = reading->options;
     int clean = !options->keep_controls;
     const json_t *normalizer = json_object_get(root, "normalizer");
-    int rc = expect_type(root, "normalizer", "BertNormalizer", "");
+    int rc = expect_type(root, "normalizer", "BertNormalizer", NULL);
     if (rc == 0)
-        rc = expect_type(root, "pre_tokenizer", "BertPreTokenizer", "");
+        rc = expect_type(root, "pre_tokenizer", "BertPreTokenizer", NULL);
     if (rc == 0)
         rc = expect_type(root, "post_processor", "BertProcessing", "TemplateProcessing");
     if (rc == 0)
@@ -158,20 +159,18 @@ static int read_more_specials(const json_t *root) {
 /* special_tokens_map.json, and the same keys of tokenizer_config.json: by other names the special
  * tokens would have other ids. */
 static int read_specials(const json_t *root, struct reading *reading) {
-    static const char *const names[][2] = {{"pad_token", "[PAD]"},
-                                           {"unk_token", "[UNK]"},
-                                           {"cls_token", "[CLS]"},
-                                           {"sep_token", "[SEP]"},
-                                           {"mask_token", "[MASK]"}};
+    static const char *const keys[ELC_N_SPECIALS] = {"pad_token", "unk_token", "cls_token",
+                                                     "sep_token", "mask_token"};
     (void)reading;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const json_t *found = json_object_get(root, names[i][0]);
+    for (size_t i = 0; i < ELC_N_SPECIALS; i++) {
+        const char *wanted = elc_special_tokens[i];
+        const json_t *found = json_object_get(root, keys[i]);
         const char *token = elc_token_text(found);
         if (!found || json_is_null(found))
             continue;
-        if (!token || strcmp(token, names[i][1]) != 0)
-            return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be '%s'", names[i][0],
-                            token ? token : "?", names[i][1]);
+        if (!token || strcmp(token, wanted) != 0)
+            return elc_fail(ELC_EINVAL, "%s '%s' is not supported; it must be '%s'", keys[i],
+                            token ? token : "?", wanted);
         int rc = elc_added_token_check(found);
         if (rc < 0)
             return rc;
@@ -338,16 +337,11 @@ void elc_tokenizer_options_free(struct elc_tokenizer_options *options) {
     options->pattern = NULL;
 }
 
-static bool is_json(const char *path) {
-    size_t len = strlen(path);
-    return len >= 5 && strcmp(path + len - 5, ".json") == 0;
-}
-
 int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char *path) {
     struct reading reading = {.options = options};
     struct stat status;
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-        return is_json(path) ? read_file(path, read_tokenizer, &reading) : 0;
+        return elc_is_json(path) ? read_file(path, read_tokenizer, &reading) : 0;
     static const struct {
         const char *name;
         int (*read)(const json_t *root, struct reading *reading);

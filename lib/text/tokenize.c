@@ -16,7 +16,7 @@ struct elc_tokenizer {
     char *pattern_text;      /* what options.pattern is a copy of */
     struct pattern *pattern; /* NULL: BERT's rules */
     uint32_t unk;
-    struct special specials[N_SPECIALS];
+    struct special specials[ELC_N_SPECIALS];
 };
 
 /* What one thread needs besides the tokenizer. */

@@ -76,7 +76,8 @@ static int keep_rejected(struct job *job, struct worker *worker, const char *why
 }
 
 /* Where a part of a long line ends, so that no more than that has to be held as an encoding:
- * behind a space, across which neither words nor characters act on each other. */
+ * behind a space, across which neither words nor characters act on each other; only a pattern may
+ * look further, as electra-tokenize(1) says. */
 static size_t part_end(const char *text, size_t len, size_t start) {
     if (len - start <= PART_BYTES)
         return len;

@@ -25,6 +25,9 @@ struct elc_vocab {
     size_t place_mask;    /* number of places, a power of two, minus 1 */
 };
 
+const char *const elc_special_tokens[ELC_N_SPECIALS] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]",
+                                                        "[MASK]"};
+
 static size_t token_len(const struct elc_vocab *vocab, uint32_t id) {
     return vocab->starts[id + 1] - vocab->starts[id] - 1;
 }
@@ -157,17 +160,13 @@ static int index_tokens(struct elc_vocab *vocab, size_t text_len) {
 }
 
 static int find_specials(struct elc_vocab *vocab) {
-    struct {
-        const char *name;
-        uint32_t *id;
-    } specials[] = {
-        {"[PAD]", &vocab->id.pad}, {"[UNK]", &vocab->id.unk},   {"[CLS]", &vocab->id.cls},
-        {"[SEP]", &vocab->id.sep}, {"[MASK]", &vocab->id.mask},
-    };
-    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
-        *specials[i].id = elc_vocab_lookup(vocab, specials[i].name, strlen(specials[i].name));
-        if (*specials[i].id == ELC_NO_TOKEN)
-            return elc_fail(ELC_EFORMAT, "no token %s in the vocabulary", specials[i].name);
+    uint32_t *const ids[ELC_N_SPECIALS] = {&vocab->id.pad, &vocab->id.unk, &vocab->id.cls,
+                                           &vocab->id.sep, &vocab->id.mask};
+    for (int i = 0; i < ELC_N_SPECIALS; i++) {
+        const char *token = elc_special_tokens[i];
+        *ids[i] = elc_vocab_lookup(vocab, token, strlen(token));
+        if (*ids[i] == ELC_NO_TOKEN)
+            return elc_fail(ELC_EFORMAT, "no token %s in the vocabulary", token);
     }
     return 0;
 }
@@ -233,8 +232,7 @@ static int read_file(struct elc_vocab **vocab, const char *path) {
     int rc = elc_map_open(&map, path);
     if (rc < 0)
         return rc;
-    size_t len = strlen(path);
-    if (len >= 5 && strcmp(path + len - 5, ".json") == 0)
+    if (elc_is_json(path))
         rc = elc_vocab_parse_json(vocab, (const char *)map.data, map.len, path);
     else
         rc = elc_vocab_parse(vocab, (const char *)map.data, map.len, path);

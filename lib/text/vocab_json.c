@@ -12,14 +12,18 @@
 
 #include "electra/memory.h"
 
-static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-
 static bool is_special(const char *token) {
-    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
-        if (strcmp(token, specials[i]) == 0)
+    for (size_t i = 0; i < ELC_N_SPECIALS; i++) {
+        if (strcmp(token, elc_special_tokens[i]) == 0)
             return true;
     }
     return false;
+}
+
+bool elc_is_json(const char *path) {
+    static const char ending[] = ".json";
+    const size_t len = strlen(path), n = sizeof ending - 1;
+    return len >= n && strcmp(path + len - n, ending) == 0;
 }
 
 /* A key, where present and not null, must have this value. */

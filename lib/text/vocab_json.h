@@ -2,12 +2,15 @@
 #ifndef LIB_TEXT_VOCAB_JSON_H
 #define LIB_TEXT_VOCAB_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
 
 #include "electra/vocab.h"
 
+/* Whether a file's name says that it is a tokenizer.json. */
+bool elc_is_json(const char *path);
 /* A token of a tokenizer's files: a text, or an object that has one. NULL: neither. */
 const char *elc_token_text(const json_t *token);
 /* ELC_EINVAL names an added token other than [PAD] [UNK] [CLS] [SEP] [MASK], which would be taken

@@ -12,12 +12,12 @@
 
 #include "utf8.h"
 
-void find_specials(struct special specials[N_SPECIALS], const struct elc_vocab *vocab) {
-    static const char *const texts[N_SPECIALS] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-    for (int i = 0; i < N_SPECIALS; i++) {
-        specials[i].len = strlen(texts[i]);
-        memcpy(specials[i].text, texts[i], specials[i].len + 1);
-        specials[i].id = vocab ? elc_vocab_lookup(vocab, texts[i], specials[i].len) : 0;
+void find_specials(struct special specials[ELC_N_SPECIALS], const struct elc_vocab *vocab) {
+    for (int i = 0; i < ELC_N_SPECIALS; i++) {
+        const char *text = elc_special_tokens[i];
+        specials[i].len = strlen(text);
+        memcpy(specials[i].text, text, specials[i].len + 1);
+        specials[i].id = vocab ? elc_vocab_lookup(vocab, text, specials[i].len) : 0;
     }
 }
 
@@ -268,7 +268,7 @@ const struct special *word_reader_special(const struct word_reader *reader) {
         return NULL;
     const char *here = reader->text + reader->position;
     size_t left = reader->len - reader->position;
-    for (const struct special *s = reader->specials; s < reader->specials + N_SPECIALS; s++)
+    for (const struct special *s = reader->specials; s < reader->specials + ELC_N_SPECIALS; s++)
         if (s->len <= left && memcmp(here, s->text, s->len) == 0)
             return s;
     return NULL;

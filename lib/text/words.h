@@ -13,7 +13,6 @@ enum {
     WORD_BYTES = 4 * WORD_CHARS_LIMIT,
     WORD_ROOM = 2,  /* for WordPiece to put "##" in front of any part of a word, */
     WORD_TAIL = 16, /* and to read a key (ascii.h) from any byte of it */
-    N_SPECIALS = 5,
 };
 
 struct word {
@@ -40,7 +39,7 @@ struct special {
     size_t len;
     uint32_t id;
 };
-void find_specials(struct special specials[N_SPECIALS], const struct elc_vocab *vocab);
+void find_specials(struct special specials[ELC_N_SPECIALS], const struct elc_vocab *vocab);
 
 /* A part of a normalized text that was worked out ahead. */
 struct ready_char {

@@ -509,6 +509,8 @@ static void rules_that_are_not_there_are_refused(void **state) {
     } bad[] = {
         {"{\"normalizer\":{\"type\":\"NFKC\"}}", NULL, "normalizer 'NFKC' is not supported"},
         {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}", NULL, "pre_tokenizer 'Metaspace'"},
+        {"{\"normalizer\":{\"type\":\"\"}}", NULL, "normalizer '' is not supported"},
+        {"{\"pre_tokenizer\":{\"type\":\"\"}}", NULL, "pre_tokenizer '' is not supported"},
         {"{\"normalizer\":null}", NULL, "normalizer 'null' is not supported"},
         {"{\"normalizer\":[]}", NULL, "normalizer '?' is not supported"},
         {"{\"post_processor\":{\"type\":\"RobertaProcessing\"}}", NULL, "'RobertaProcessing'"},
