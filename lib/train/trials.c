@@ -43,10 +43,7 @@ static char *trial_path(const char *directory, uint64_t number) {
 
 /* What diverges once does so each time. */
 static bool has_diverged(const char *trial) {
-    char *path = elc_path_join(trial, "diverged");
-    const bool found = path && access(path, F_OK) == 0;
-    free(path);
-    return found;
+    return elc_path_exists(trial, "diverged");
 }
 
 /* Is there nothing left to do in DIR/trial-K? */
