@@ -75,7 +75,7 @@ struct elc_run_options {
  * run was started with. */
 enum elc_run_end {
     ELC_RUN_DONE = 0,
-    ELC_RUN_STOPPED = 1, /* by `stop` or `stop_after`; a checkpoint was saved */
+    ELC_RUN_STOPPED = 1, /* by `stop` or `stop_after`; what steps were done, if any, is saved */
 };
 /* How much one call trained on. */
 struct elc_run_work {

@@ -26,13 +26,15 @@ int elc_remove_tree(const char *path) {
         return elc_fail_errno("%s", path);
     int err = 0;
     struct dirent *entry;
-    while (!err && (entry = readdir(stream))) {
+    while (!err && (errno = 0, entry = readdir(stream))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         char *inner = elc_path_join(path, entry->d_name);
         err = inner ? elc_remove_tree(inner) : ELC_ENOMEM;
         free(inner);
     }
+    if (!err && errno != 0)
+        err = elc_fail_errno("%s", path);
     closedir(stream);
     if (!err && rmdir(path) != 0)
         err = elc_fail_errno("%s: cannot be removed", path);

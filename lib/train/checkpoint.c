@@ -156,22 +156,35 @@ static int build(const struct elc_checkpoint *checkpoint, const char *root, cons
     return err;
 }
 
-int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
-                        uint64_t step, const char *state, size_t state_len) {
-    char name[NAME_BYTES];
-    checkpoint_name(name, PREFIX, step);
-    char *temporary = checkpoint_path(directory, TEMPORARY, step);
-    char *final_path = elc_path_join(directory, name);
-    int err = temporary && final_path ? build(checkpoint, temporary, state, state_len) : ELC_ENOMEM;
-    if (!err && rename(temporary, final_path) != 0) {
-        /* one of the same step that was damaged, or passed over for that: it gives way */
-        bool exists = errno == ENOTEMPTY || errno == EEXIST;
-        err = exists ? elc_remove_tree(final_path) : elc_fail_errno("%s", final_path);
-        if (!err && rename(temporary, final_path) != 0)
-            err = elc_fail_errno("%s", final_path);
+/* Gives `temporary` its name. One of the same step that is there, damaged or passed over for that,
+ * gives way, and comes back where that fails; a leftover of it is removed by the next prune. */
+static int take_place(const char *directory, const char *temporary, uint64_t step) {
+    char *path = checkpoint_path(directory, PREFIX, step);
+    char *aside = checkpoint_path(directory, TEMPORARY "old-", step);
+    int err = path && aside ? elc_remove_tree(aside) : ELC_ENOMEM;
+    const bool replaces = !err && rename(path, aside) == 0;
+    if (!err && !replaces && errno != ENOENT)
+        err = elc_fail_errno("%s", path);
+    if (!err && rename(temporary, path) != 0) {
+        err = elc_fail_errno("%s", path);
+        if (replaces)
+            (void)!rename(aside, path);
     }
     if (!err)
         err = elc_fsync_directory(directory);
+    if (!err && replaces)
+        err = elc_remove_tree(aside);
+    free(path);
+    free(aside);
+    return err;
+}
+
+int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *directory,
+                        uint64_t step, const char *state, size_t state_len) {
+    char *temporary = checkpoint_path(directory, TEMPORARY, step);
+    int err = temporary ? build(checkpoint, temporary, state, state_len) : ELC_ENOMEM;
+    if (!err)
+        err = take_place(directory, temporary, step);
     if (err && temporary) {
         char message[1024];
         (void)snprintf(message, sizeof message, "%s", elc_error());
@@ -179,7 +192,6 @@ int elc_checkpoint_save(const struct elc_checkpoint *checkpoint, const char *dir
         err = elc_fail((enum elc_err)err, "%s", message);
     }
     free(temporary);
-    free(final_path);
     return err;
 }
 
@@ -278,7 +290,7 @@ static int list_steps(struct steps *list, const char *directory) {
         return errno == ENOENT ? 0 : elc_fail_errno("%s", directory);
     int err = 0;
     struct dirent *entry;
-    while (!err && (entry = readdir(stream))) {
+    while (!err && (errno = 0, entry = readdir(stream))) {
         uint64_t step;
         if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
             elc_parse_uint(&step, entry->d_name + strlen(PREFIX), 0, UINT64_MAX) != 0)
@@ -287,6 +299,8 @@ static int list_steps(struct steps *list, const char *directory) {
         if (!err)
             list->steps[list->n++] = step;
     }
+    if (!err && errno != 0)
+        err = elc_fail_errno("%s", directory);
     closedir(stream);
     if (list->n > 0)
         qsort(list->steps, list->n, sizeof *list->steps, descending);
@@ -299,13 +313,15 @@ static int remove_leftovers(const char *directory) {
         return elc_fail_errno("%s", directory);
     int err = 0;
     struct dirent *entry;
-    while (!err && (entry = readdir(stream))) {
+    while (!err && (errno = 0, entry = readdir(stream))) {
         if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) != 0)
             continue;
         char *path = elc_path_join(directory, entry->d_name);
         err = path ? elc_remove_tree(path) : ELC_ENOMEM;
         free(path);
     }
+    if (!err && errno != 0)
+        err = elc_fail_errno("%s", directory);
     closedir(stream);
     return err;
 }

@@ -185,7 +185,17 @@ can_go_on() {
     train good a.els > out
     sweep 'rename symlink mkdir unlink' 3 can_go_on train faulty m a.els
     sweep 'write fsync close open' 13 can_go_on train faulty m a.els
-    sweep 'mmap ftruncate' 7 can_go_on train faulty m a.els
+    sweep 'mmap ftruncate readdir' 7 can_go_on train faulty m a.els
+}
+
+@test "electra-train: a directory that cannot be read is not an empty one" {
+    train m a.els --stop-after 0.001s > out || [ $? -eq 4 ]
+    cp -r m before
+    fault=readdir:1
+    status_is 1 train faulty m --resume a.els
+    [ -e mark ]
+    [[ "$stderr" == "electra-train: m: "* ]]
+    diff -r before m
 }
 
 @test "electra-train: whatever cannot be allocated, the run can go on" {

@@ -3,14 +3,15 @@
  *     FAULT=write:3  LD_PRELOAD=inject.so electra-corrupt …      the third write, once
  *     FAULT=malloc:3+ …                                          it and all that follow
  *
- * write, pwrite, fsync, rename, open, close, mkdir, symlink, unlink, mmap, ftruncate, read and pread
- * fail with the errno FAULT_ERRNO (28, ENOSPC, by default), malloc (which stands for calloc, realloc and
+ * write, pwrite, fsync, rename, open, close, mkdir, symlink, unlink, readdir, mmap, ftruncate, read
+ * and pread fail with the errno FAULT_ERRNO (28, ENOSPC, by default), malloc (which stands for calloc, realloc and
  * posix_memalign too) with ENOMEM. `short` makes the n-th write and all that follow take one byte
  * at a time. FAULT_MARK names a file that is made when the call was reached.
  *
  * Built and used by tests/cli/fault.bats; only for programs that are linked dynamically to glibc.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +119,10 @@ int symlink(const char *target, const char *path) {
 
 int unlink(const char *path) {
     return fails("unlink") ? -1 : NEXT(unlink)(path);
+}
+
+struct dirent *readdir(DIR *stream) {
+    return fails("readdir") ? NULL : NEXT(readdir)(stream);
 }
 
 int ftruncate(int fd, off_t len) {

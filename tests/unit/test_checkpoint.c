@@ -449,6 +449,22 @@ static void a_failed_save_leaves_what_was_there(void **state) {
     expect_loaded(f, 20);
 }
 
+static void one_of_the_same_step_gives_way(void **state) {
+    struct fixture *f = *state;
+    struct elc_buffer text = {0};
+    save(f, 20);
+    fill_networks(f, 10);
+    assert_int_equal(elc_checkpoint_save(&f->checkpoint, f->directory, 20, "{}", 2), 0);
+    assert_int_equal(elc_checkpoint_state(f->directory, 20, &text), 0);
+    assert_int_equal(text.len, 2);
+    assert_false(exists(f, ".checkpoint-20"));
+    assert_false(exists(f, ".checkpoint-old-20"));
+    expect_found(f, 20, 0);
+    assert_int_equal(elc_checkpoint_is_whole(f->directory, 20), 1);
+    assert_int_equal(elc_checkpoint_is_whole(f->directory, 10), 0);
+    elc_buffer_free(&text);
+}
+
 static void a_directory_that_cannot_be_written_is_named(void **state) {
     struct fixture *f = *state;
     char *file = elc_path_join(f->scratch, "vocab.txt");
@@ -496,6 +512,7 @@ int main(void) {
         WITH_FIXTURE(damaged_newer_ones_go_with_the_next_save),
         WITH_FIXTURE(a_manifest_leads_nowhere_else),
         WITH_FIXTURE(a_failed_save_leaves_what_was_there),
+        WITH_FIXTURE(one_of_the_same_step_gives_way),
         WITH_FIXTURE(a_directory_that_cannot_be_written_is_named),
         WITH_FIXTURE(another_network_is_refused),
     };
