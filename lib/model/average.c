@@ -265,7 +265,7 @@ int elc_average(const char *output, const char *const *paths, size_t n_paths) {
     if (!err)
         err = check_alike(&first, paths, n_paths);
     if (!err)
-        err = elc_table_build(&table, &first.config, false);
+        err = elc_table_build(&table, &first.config, ELC_SHARE_NOTHING);
     if (!err && (!(sums = elc_calloc_aligned(table.total, sizeof *sums)) ||
                  !(mean = elc_calloc_aligned(table.total, sizeof *mean))))
         err = ELC_ENOMEM;

@@ -149,7 +149,7 @@ static int load_config(struct elc_network *network, enum elc_architecture wanted
     free(path);
     if (!err) {
         network->config.architecture = wanted;
-        err = elc_table_build(&network->table, &network->config, false);
+        err = elc_table_build(&network->table, &network->config, ELC_SHARE_NOTHING);
     }
     return err;
 }

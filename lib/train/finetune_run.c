@@ -55,7 +55,7 @@ static bool keeps_head(const struct finetuning *f) {
     return true;
 }
 
-static int choose_head(struct finetuning *f) {
+static void choose_head(struct finetuning *f) {
     f->config = f->job->network;
     f->config.architecture = architecture_of(f->job);
     f->config.problem_type = problem_of(f->job->task);
@@ -75,7 +75,6 @@ static int choose_head(struct finetuning *f) {
         .n_outputs = f->config.num_labels,
         .n_types = f->config.type_vocab_size,
     };
-    return 0;
 }
 
 /* ---- weights ---- */
@@ -124,7 +123,7 @@ static int load_model(struct finetuning *f) {
 }
 
 static int make_network(struct finetuning *f) {
-    int err = elc_table_build(&f->table, &f->config, false);
+    int err = elc_table_build(&f->table, &f->config, ELC_SHARE_NOTHING);
     if (err)
         return err;
     f->values = elc_calloc_aligned(f->table.total, sizeof *f->values);
@@ -375,10 +374,10 @@ static int learn_labels(struct finetuning *f, const struct elc_run_options *opti
                        elc_examples_name(options->train), f->classes.names[0]);
     if (!err && (f->job->task == ELC_TASK_SET || f->job->task == ELC_TASK_TAG) && f->classes.n == 0)
         err = elc_fail(ELC_EMISMATCH, "%s: no text has a label", elc_examples_name(options->train));
-    if (!err)
-        err = choose_head(f);
-    if (!err)
-        err = for_each_record(f, options->train, check_record);
+    if (err)
+        return err;
+    choose_head(f);
+    err = for_each_record(f, options->train, check_record);
     if (!err && options->valid)
         err = elc_finetune_check_valid(f, options->valid);
     return err;

@@ -207,13 +207,12 @@ static int open_metrics(struct elc_run *run, uint64_t lines) {
     return cut_metrics(run, lines, &run->progress.seconds);
 }
 
-static int parse_best(struct elc_run *run, const json_t *best) {
+static void parse_best(struct elc_run *run, const json_t *best) {
     if (!json_is_object(best))
-        return 0;
+        return;
     run->has_best = true;
     run->best_step = (uint64_t)json_integer_value(json_object_get(best, "step"));
     run->best_value = json_number_value(json_object_get(best, "value"));
-    return 0;
 }
 
 /* A live input is read again up to where the checkpoint was; then its bytes must be the same. */
@@ -244,15 +243,12 @@ static int check_settings(const struct elc_run *run, const json_t *state) {
 
 /* Has this very run diverged before? ELC_ENUMERIC, then. */
 static int check_diverged(struct elc_run *run) {
+    if (!elc_path_exists(run->options->directory, "diverged"))
+        return 0;
     struct elc_map map = {0};
-    char *path = elc_path_join(run->options->directory, "diverged");
-    if (!path || access(path, F_OK) != 0) {
-        int err = path ? 0 : ELC_ENOMEM;
-        free(path);
-        return err;
-    }
     json_t *state = NULL;
-    int err = elc_map_open(&map, path);
+    char *path = elc_path_join(run->options->directory, "diverged");
+    int err = path ? elc_map_open(&map, path) : ELC_ENOMEM;
     if (!err && !(state = json_loadb((const char *)map.data, map.len, 0, NULL)))
         err = elc_fail(ELC_EFORMAT, "%s: not JSON", path);
     if (!err)
@@ -276,8 +272,7 @@ static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
         err = elc_window_parse(&run->window, json_object_get(state, "window"));
     if (!err)
         err = run->task->restore(run->task->self, json_object_get(state, "task"));
-    if (!err)
-        err = parse_best(run, json_object_get(state, "best"));
+    parse_best(run, json_object_get(state, "best"));
     run->since_best = (uint64_t)json_integer_value(json_object_get(state, "since_best"));
     run->earlier_seconds = json_number_value(json_object_get(state, "seconds"));
     if (!err && run->progress.step != step)
