@@ -47,20 +47,45 @@ static size_t tokens_before(const struct elc_encoding *tokens, size_t byte) {
     return low;
 }
 
+/* Of each beginning of `sought`: how many tokens it ends in that `sought` also begins with. */
+static void find_borders(const uint32_t *sought, size_t n, uint32_t *borders) {
+    uint32_t k = 0;
+    borders[0] = 0;
+    for (size_t i = 1; i < n; i++) {
+        while (k > 0 && sought[i] != sought[k])
+            k = borders[k - 1];
+        k += sought[i] == sought[k];
+        borders[i] = k;
+    }
+}
+
+/* The first of the places `from` … `to` - 1 at which the `n` tokens stand, or `to`: in linear time
+ * (Knuth, Morris, Pratt), for a context may be one word of millions of tokens. */
+static size_t find_tokens(const uint32_t *ids, size_t from, size_t to,
+                          struct elc_encoding *sought) {
+    uint32_t *borders = sought->words;
+    if (sought->n == 0)
+        return to;
+    find_borders(sought->ids, sought->n, borders);
+    uint32_t k = 0; /* tokens found so far */
+    for (size_t i = from; i < to; i++) {
+        while (k > 0 && ids[i] != sought->ids[k])
+            k = borders[k - 1];
+        k += ids[i] == sought->ids[k];
+        if (k == sought->n)
+            return i + 1 - k;
+    }
+    return to;
+}
+
 bool answer_span(const struct elc_encoding *tokens, const char *context, size_t len,
-                 const struct answer *answer, const struct elc_encoding *answer_tokens,
-                 size_t *first, size_t *last) {
-    size_t end = answer->start + (answer->len > 0 ? answer->len - 1 : 0), n = answer_tokens->n;
+                 const struct answer *answer, struct elc_encoding *answer_tokens, size_t *first,
+                 size_t *last) {
+    size_t end = answer->start + (answer->len > 0 ? answer->len - 1 : 0);
     size_t from = tokens_before(tokens, word_start(context, len, answer->start));
     size_t to = tokens_before(tokens, word_end(context, len, word_start(context, len, end)));
-    *first = from;
-    *last = to - 1;
-    for (size_t i = from; n > 0 && i + n <= to; i++) {
-        if (memcmp(tokens->ids + i, answer_tokens->ids, n * sizeof *answer_tokens->ids) == 0) {
-            *first = i;
-            *last = i + n - 1;
-            break;
-        }
-    }
+    size_t found = find_tokens(tokens->ids, from, to, answer_tokens);
+    *first = found < to ? found : from;
+    *last = found < to ? found + answer_tokens->n - 1 : to - 1;
     return from < to;
 }
