@@ -42,8 +42,8 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: metrics clean
 
 E    := $(addsuffix /,$(BIN))electra-
-W    := $(WORK)
 NAME := $(basename $(notdir $(firstword $(MAKEFILE_LIST))))
+W    := $(WORK)
 
 metrics: $(W)/metrics.tsv $(W)/scores.tsv
 	@cat $<
@@ -51,6 +51,10 @@ metrics: $(W)/metrics.tsv $(W)/scores.tsv
 # The vocabulary comes with the model, or is one to train with.
 TOKENS_OF = $(if $(INIT),-m $(INIT),--vocab $(VOCAB))
 START_OF  = $(if $(INIT),--init $(INIT),--config $(CONFIG) --vocab $(VOCAB))
+
+# A wildcard leaves those words of a command that are files.
+$(W)/vocab.txt $(W)/train.els: $(wildcard $(TRAIN))
+$(W)/valid.els: $(wildcard $(VALID))
 
 $(W)/vocab.txt:
 	@mkdir -p $(W)
@@ -64,7 +68,10 @@ $(W)/valid.els: $(if $(INIT),,$(VOCAB))
 	@mkdir -p $(W)
 	$(VALID) | $(E)tokenize $(TOKENS_OF) $(LAYOUT) --max-length $(LENGTH) -o $@
 
+# A finished run that is older than its texts is not run again: --resume would leave it as it is.
 $(W)/model/done: $(W)/train.els $(W)/valid.els
+	@[ ! -e $@ ] || { echo "$(@D) was trained before $? changed: remove it, or choose another" \
+		"WORK" >&2; exit 1; }
 	$(E)train $(TASK) $(START_OF) $(BUDGET) -s $(SEED) -j $(THREADS) $(TRAIN_FLAGS) \
 		$(if $(filter-out 1,$(TRIALS)),--trials $(TRIALS)) --keep-going --valid $(W)/valid.els --resume -o $(W)/model $< || [ $$? -eq 3 ]
 

@@ -299,18 +299,24 @@ END
     done > data/sms_spam/SMSSpamCollection
     finetune() {
         env -u MAKELEVEL MAKEFLAGS='' make -f "$ROOT/pipelines/finetune/spam.mk" BIN="$BIN" DATA=data \
-            WORK=work THREADS=1 LENGTH=32 VOCAB_SIZE=200 BUDGET='--steps 3' "$@"
+            THREADS=1 LENGTH=32 VOCAB_SIZE=200 BUDGET='--steps 3' "$@"
     }
     finetune > log
-    grep -q '^accuracy' work/metrics.tsv
-    [ "$(head -n 1 work/scores.tsv)" = $'id\tlabel\tprobability' ]
-    [ "$(wc -l < work/scores.tsv)" -eq 7 ]
-    finetune -q work/metrics.tsv
+    grep -q '^accuracy' work/spam/metrics.tsv
+    [ "$(head -n 1 work/spam/scores.tsv)" = $'id\tlabel\tprobability' ]
+    [ "$(wc -l < work/spam/scores.tsv)" -eq 7 ]
+    finetune -q work/spam/metrics.tsv
     finetune WORK=several TRIALS=2 > log
     [ "$(grep -c '"valid_accuracy":' several/model/metrics.jsonl)" -eq 2 ]
     [ -d several/model/trial-2 ]
     grep -q '^accuracy' several/metrics.tsv
     finetune -q WORK=several TRIALS=2 several/metrics.tsv
+    # of other texts a finished run knows nothing
+    touch -d tomorrow data/sms_spam/SMSSpamCollection
+    status_is 2 finetune
+    [[ "$stderr" == *"work/spam/model was trained before work/spam/train.els work/spam/valid.els changed"* ]]
+    rm -r work/spam/model
+    finetune > log
 }
 
 @test "finetune: each recipe is whole" {
