@@ -98,10 +98,6 @@ static int tokenize(struct tool *tool, struct settings *settings) {
 
 /* ---- comparing ---- */
 
-static int write_row(void *context, const struct elc_buffer *row) {
-    return elc_output_write(context, row->data, row->len);
-}
-
 /* --compare: no stream, but a row for each line that Google's rules cut differently. */
 static int compare(struct tool *tool, struct settings *settings) {
     struct elc_vocab *vocab = NULL;
@@ -123,14 +119,18 @@ static int compare(struct tool *tool, struct settings *settings) {
         .other = google,
         .paths = tool->operands,
         .n_paths = tool->n_operands,
-        .found = write_row,
-        .context = &output,
+        .output = &output,
+        .live = tool->flush,
+        .keep_going = tool->keep_going,
+        .rejected = warn_rejected,
+        .context = tool,
     };
     if (!err)
         err = elc_compare(&comparison);
     if (!err)
         err = elc_output_commit(&output);
     tool->records = comparison.n_lines;
+    tool->rejected = comparison.n_rejected;
     tool_note(tool, "%" PRIu64 " of %" PRIu64 " lines differ", comparison.n_differ,
               comparison.n_lines);
     int status = err ? tool_fail(tool, "%s", elc_error()) : TOOL_DONE;

@@ -123,21 +123,41 @@ static int compare_line(struct elc_comparison *comparison, struct scratch *scrat
     if (rc < 0 || !differ(pair))
         return rc < 0 ? elc_context(rc, "%s: line %" PRIu64, scratch->chunk.name, line) : 0;
     comparison->n_differ++;
-    rc = make_row(&scratch->row, comparison, &scratch->chunk, line, text, pair);
-    return rc < 0 ? rc : comparison->found(comparison->context, &scratch->row);
+    struct elc_buffer *row = &scratch->row;
+    rc = make_row(row, comparison, &scratch->chunk, line, text, pair);
+    return rc < 0 ? rc : elc_output_write(comparison->output, row->data, row->len);
+}
+
+/* The present error is about one line, and not the end. */
+static bool is_passed_over(struct elc_comparison *comparison, int rc) {
+    if (!comparison->keep_going || (rc != ELC_ELIMIT && rc != ELC_EFORMAT))
+        return false;
+    comparison->n_rejected++;
+    if (comparison->rejected)
+        comparison->rejected(comparison->context, elc_error());
+    return true;
+}
+
+static int compare_chunk(struct elc_comparison *comparison, struct scratch *scratch) {
+    const struct elc_chunk *chunk = &scratch->chunk;
+    const char *text;
+    size_t position = 0, len;
+    uint64_t number = chunk->first_line;
+    for (; elc_chunk_line(chunk, &position, &text, &len); number++) {
+        const int rc = compare_line(comparison, scratch, number, text, len);
+        if (rc < 0 && !is_passed_over(comparison, rc))
+            return rc;
+    }
+    return chunk->waiting ? elc_output_flush(comparison->output) : 0;
 }
 
 int elc_compare(struct elc_comparison *comparison) {
     struct elc_lines *lines;
     struct scratch scratch = {0};
-    int more = elc_lines_new(&lines, comparison->paths, comparison->n_paths, false);
+    int more = elc_lines_new(&lines, comparison->paths, comparison->n_paths, comparison->live);
     int rc = more;
-    while (rc == 0 && (more = elc_lines_next(lines, &scratch.chunk)) > 0) {
-        const char *text;
-        size_t position = 0, len;
-        for (uint64_t i = 0; rc == 0 && elc_chunk_line(&scratch.chunk, &position, &text, &len); i++)
-            rc = compare_line(comparison, &scratch, scratch.chunk.first_line + i, text, len);
-    }
+    while (rc == 0 && (more = elc_lines_next(lines, &scratch.chunk)) > 0)
+        rc = compare_chunk(comparison, &scratch);
     elc_lines_destroy(lines);
     elc_encoding_free(&scratch.pair.one);
     elc_encoding_free(&scratch.pair.other);

@@ -45,6 +45,28 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     done
 }
 
+@test "lines that cannot be compared are passed over if so asked, and live ones compared as they come" {
+    { echo 'b [SEP]'; printf 'a%.0s' {1..5000}; echo; echo 'b [PAD]'; } > text
+    explodes=(--vocab vocab.txt --compare --pattern '(a+)+b|b| ')
+    status_is 1 electra-tokenize "${explodes[@]}" -o rows text
+    [ ! -e rows ]
+    status_is 3 electra-tokenize "${explodes[@]}" --keep-going -o rows text
+    [ "${stderr%%$'\n'*}" = \
+        "electra-tokenize: text: line 2: the pattern takes too many steps on this text, at byte 1" ]
+    printf 'text:1\t[SEP]\t[SEP]\t\ntext:3\t[PAD]\t[PAD]\t\n' | diff - rows
+    mkfifo pipe
+    electra-tokenize --vocab vocab.txt --compare --flush < pipe > rows &
+    exec 7> pipe
+    echo 'a ΣΣ' >&7
+    for _ in $(seq 100); do
+        [ ! -s rows ] || break
+        sleep 0.1
+    done
+    [ -s rows ]
+    exec 7>&-
+    wait
+}
+
 @test "lines too long to be compared are refused, in little memory" {
     head -c 4194304 /dev/zero | tr '\0' . > text
     [ -z "$(electra-tokenize --vocab vocab.txt --compare text)" ]
