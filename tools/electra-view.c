@@ -28,13 +28,16 @@ static enum elc_view_format find_format(const struct choices *choices) {
 }
 
 /* What cannot be combined, or NULL. */
-static const char *find_conflict(const struct choices *c, enum elc_view_format format) {
+static const char *find_conflict(const struct tool *tool, const struct choices *c,
+                                 enum elc_view_format format) {
     bool selects = c->id || c->records < UINT64_MAX;
     if (c->model && c->vocab)
         return "-m and --vocab both name a vocabulary";
     if (c->check && (c->format || c->from || c->shard || c->merge || selects || c->header ||
                      c->model || c->vocab))
         return "--check goes with no other option";
+    if (c->check && tool->output)
+        return "--check writes nothing: leave -o out";
     if (c->merge && (c->from || c->shard || selects || format != ELC_VIEW_STREAM))
         return "--merge writes a whole stream";
     if (c->merge && (c->model || c->vocab))
@@ -126,7 +129,7 @@ static int run(struct tool *tool, const struct choices *choices, struct elc_read
 
 static int view_main(struct tool *tool, struct choices *choices) {
     enum elc_view_format format = find_format(choices);
-    const char *conflict = find_conflict(choices, format);
+    const char *conflict = find_conflict(tool, choices, format);
     if (conflict)
         return tool_usage(tool, "%s", conflict);
     if (choices->shard && elc_parse_shard(&choices->k, &choices->n, choices->shard) != 0)

@@ -252,6 +252,14 @@ END
     status_is 2 electra-view --check -m model a.els
 }
 
+@test "--check writes nothing, so it takes no -o" {
+    make_stream 3 a.els
+    cp a.els before.els
+    status_is 2 electra-view --check -o a.els a.els
+    [ "${stderr_lines[0]}" = "electra-view: --check writes nothing: leave -o out" ]
+    cmp a.els before.els
+}
+
 @test "options that cannot be combined are usage errors" {
     make_stream 3 a.els
     status_is 2 electra-view --merge --records 1 a.els
