@@ -46,6 +46,10 @@ int elc_examples_drop_rejected(struct elc_examples *examples, uint64_t *n_droppe
 /* For messages: where record `index` of those that count stands in the stream, from 1. */
 uint64_t elc_examples_number(const struct elc_examples *examples, uint64_t index);
 
+/* From now on a record with a segment id (types) of `n_types` or above is ELC_EMISMATCH; those of
+ * an input that is not live are found now. */
+int elc_examples_limit_types(struct elc_examples *examples, uint32_t n_types) ELC_MUST_CHECK;
+
 const struct elc_header *elc_examples_header(const struct elc_examples *examples);
 /* The first operand, for messages. */
 const char *elc_examples_name(const struct elc_examples *examples);

@@ -26,6 +26,7 @@ struct elc_examples {
     bool has_header;
     uint64_t digest;
     enum elc_content content;
+    uint32_t n_types; /* segment ids are below; 0: they may be any */
 
     /* indexed */
     struct elc_map *files;
@@ -33,6 +34,7 @@ struct elc_examples {
     struct place *places;
     size_t n, places_capacity;
     uint64_t *frequencies;
+    uint32_t highest_type;
     uint64_t *permutation; /* of `permuted_epoch` */
     uint64_t permuted_epoch;
     bool has_permutation;
@@ -89,6 +91,15 @@ static int note_content(struct elc_examples *examples, const struct elc_example 
                     elc_content_name(examples->content));
 }
 
+static int check_types(const struct elc_examples *examples, const struct elc_example *example) {
+    const uint32_t *types = (const uint32_t *)(const void *)example->types.data;
+    for (size_t i = 0; examples->n_types > 0 && i < example->types.len / sizeof *types; i++)
+        if (types[i] >= examples->n_types)
+            return elc_fail(ELC_EMISMATCH, "type %u in key 'types', but the model knows %u types",
+                            types[i], examples->n_types);
+    return 0;
+}
+
 static int index_record(struct elc_examples *examples, struct place place) {
     struct elc_example *example = &examples->checked;
     int err = elc_example_read(example, &examples->record, &examples->header);
@@ -102,6 +113,10 @@ static int index_record(struct elc_examples *examples, struct place place) {
     const uint32_t *ids = (const uint32_t *)(const void *)example->ids.data;
     for (size_t i = 0; i < example->n; i++)
         examples->frequencies[ids[i]]++;
+    const uint32_t *types = (const uint32_t *)(const void *)example->types.data;
+    for (size_t i = 0; i < example->types.len / sizeof *types; i++)
+        if (types[i] > examples->highest_type)
+            examples->highest_type = types[i];
     examples->places[examples->n++] = place;
     return 0;
 }
@@ -325,6 +340,22 @@ uint64_t elc_examples_number(const struct elc_examples *examples, uint64_t index
     return index + 1;
 }
 
+int elc_examples_limit_types(struct elc_examples *examples, uint32_t n_types) {
+    examples->n_types = n_types;
+    int err = 0;
+    for (size_t i = 0; !err && examples->highest_type >= n_types && i < examples->n; i++) {
+        err = read_place(examples, &examples->places[i]);
+        if (err > 0)
+            err = elc_example_read(&examples->checked, &examples->record, &examples->header);
+        if (!err)
+            err = check_types(examples, &examples->checked);
+        if (err)
+            err = elc_context(err, "%s: record %llu", examples->name,
+                              (unsigned long long)elc_examples_number(examples, i));
+    }
+    return err;
+}
+
 /* ---- reading ---- */
 
 static int permute(struct elc_examples *examples, uint64_t epoch) {
@@ -405,6 +436,8 @@ int elc_examples_get(struct elc_examples *examples, uint64_t index, struct elc_e
     int err = got > 0 ? elc_example_read(example, &examples->record, &examples->header) : 0;
     if (!err && got > 0)
         err = note_content(examples, example);
+    if (!err && got > 0)
+        err = check_types(examples, example);
     return err ? elc_context(err, "%s: record %llu", examples->name, (unsigned long long)number + 1)
                : got;
 }

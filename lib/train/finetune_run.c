@@ -73,7 +73,6 @@ static void choose_head(struct finetuning *f) {
         .task = f->job->task,
         .classes = f->config.labels,
         .n_outputs = f->config.num_labels,
-        .n_types = f->config.type_vocab_size,
     };
 }
 
@@ -355,18 +354,18 @@ static int check_record(struct finetuning *f, const struct elc_record *record) {
     return elc_labelled_read(&f->batches.labelled, record, f->header, &f->labelling);
 }
 
-static int check_tokens(const struct elc_examples *examples) {
+static int check_tokens(const struct finetuning *f, struct elc_examples *examples) {
     const struct elc_header *header = elc_examples_header(examples);
     return header->kind == ELC_TOKENS
-               ? 0
+               ? elc_examples_limit_types(examples, f->job->network.type_vocab_size)
                : elc_fail(ELC_EMISMATCH, "%s: a %s stream, where tokens with labels are wanted",
                           elc_examples_name(examples), elc_kind_name(header->kind));
 }
 
 static int learn_labels(struct finetuning *f, const struct elc_run_options *options) {
-    int err = check_tokens(options->train);
+    int err = check_tokens(f, options->train);
     if (!err && options->valid)
-        err = check_tokens(options->valid);
+        err = check_tokens(f, options->valid);
     if (!err)
         err = for_each_record(f, options->train, learn_label);
     if (!err && f->job->task == ELC_TASK_CLASSIFY && f->classes.n == 1)

@@ -400,8 +400,7 @@ static int swap_pair(struct elc_labelled *labelled) {
     return 0;
 }
 
-static int read_types(struct elc_labelled *labelled, const struct elc_record *record,
-                      uint32_t n_types) {
+static int read_types(struct elc_labelled *labelled, const struct elc_record *record) {
     const uint8_t *types;
     size_t len;
     labelled->types.len = 0;
@@ -411,10 +410,6 @@ static int read_types(struct elc_labelled *labelled, const struct elc_record *re
     if (len != labelled->n)
         return elc_fail(ELC_EFORMAT, "key 'types' has %zu numbers for %zu tokens", len,
                         labelled->n);
-    for (size_t i = 0; i < len; i++)
-        if (types[i] >= n_types)
-            return elc_fail(ELC_EMISMATCH, "type %u in key 'types', but the model knows %u types",
-                            types[i], n_types);
     return elc_buffer_append(&labelled->types, types, len);
 }
 
@@ -425,7 +420,7 @@ int elc_labelled_read(struct elc_labelled *labelled, const struct elc_record *re
     if (err)
         return err;
     labelled->n = labelled->ids.len / sizeof(uint32_t);
-    err = read_types(labelled, record, labelling->n_types);
+    err = read_types(labelled, record);
     if (!err)
         err = read_target(labelled, record, labelling);
     return !err && labelling->swap ? swap_pair(labelled) : err;

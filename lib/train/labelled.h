@@ -28,7 +28,6 @@ struct elc_labelling {
     enum elc_finetune_task task;
     const char *const *classes; /* [n_outputs] CLASSIFY, SET, TAG */
     size_t n_outputs;           /* of the head */
-    uint32_t n_types;           /* segments that the network knows (type_vocab_size) */
     bool swap;                  /* a pair's texts change places */
 };
 
@@ -51,9 +50,8 @@ struct elc_labelled {
     struct elc_window_end before; /* TAG: the record that was read last, which is still there */
 };
 /* Reads a record of a stream with this header. ELC_EFORMAT, ELC_EMISMATCH: the record has no label
- * that the task can learn from, or types that the network does not know. TAG: a window's first word
- * is learnt only where it is seen to begin there, that is where the window before it was read last.
- */
+ * that the task can learn from. TAG: a window's first word is learnt only where it is seen to begin
+ * there, that is where the window before it was read last. */
 int elc_labelled_read(struct elc_labelled *labelled, const struct elc_record *record,
                       const struct elc_header *header,
                       const struct elc_labelling *labelling) ELC_MUST_CHECK;

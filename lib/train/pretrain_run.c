@@ -31,9 +31,14 @@ static int open_pretraining(void *self, struct elc_run *run) {
         .max_length = elc_examples_header(run->options->train)->max_length,
         .seed = run->options->seed,
     };
+    const uint32_t n_types = p->config.discriminator.type_vocab_size;
     int err = check_one_pass(run->options);
     if (!err)
         err = elc_pretraining_check_streams(p);
+    if (!err)
+        err = elc_examples_limit_types(run->options->train, n_types);
+    if (!err && run->options->valid)
+        err = elc_examples_limit_types(run->options->valid, n_types);
     return err ? err : elc_pretraining_open_networks(p);
 }
 

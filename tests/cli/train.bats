@@ -580,6 +580,21 @@ fails() {
     [ ! -s bad.out ]
 }
 
+@test "types that the model does not know are found before the first step, of a pipe at theirs" {
+    { printf '{"id":%d,"ids":[2,7,9,3],"types":[0,1,0,1]}\n' {1..11}
+      echo '{"id":12,"ids":[2,7,9,3],"types":[0,1,5,1]}'; } |
+        electra-view --from jsonl --vocab vocab.txt > w.els
+    says="record 12: type 5 in key 'types', but the model knows 2 types"
+    status_is 1 train m --steps 9 w.els
+    [ "$stderr" = "electra-train: w.els: $says" ]
+    status_is 1 train m --steps 9 --valid w.els a.els
+    [ "$stderr" = "electra-train: w.els: $says" ]
+    [ ! -e m ]
+    status_is 1 train m --steps 9 < <(cat w.els)
+    [ "$stderr" = "electra-train: standard input: $says" ]
+    [ "$(readlink m/latest)" = checkpoint-2 ]
+}
+
 @test "--keep-going changes nothing, of a file or a pipe" {
     electra-view --header a.els | sed '3s/}$/,"error":"no text"}/;9s/}$/,"error":"no text"}/' |
         electra-view --from jsonl > some.els
