@@ -312,6 +312,10 @@ waiting_run() {
     done
 }
 
+is_gone() {
+    ! kill -0 "$1"
+}
+
 # catches_term PID: has the process begun to?
 catches_term() {
     (((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") >> 14) & 1))
@@ -327,7 +331,7 @@ catches_term() {
         head -c 100 a.els >&4
         wait_for catches_term "$run"
         kill -TERM "$run"
-        wait_for eval '! kill -0 "$run"'
+        wait_for is_gone "$run"
         status=0
         wait "$run" || status=$?
         exec 4>&-
