@@ -205,8 +205,10 @@ static int pack_lines(struct flow *flow, const struct job *job) {
     int err = 0;
     for (size_t i = 0; i < n_lines && !err; i++) {
         err = elc_packer_line(flow->packer, ids, words, n_tokens[i]);
-        ids += n_tokens[i];
-        words += words ? n_tokens[i] : 0;
+        if (n_tokens[i] > 0) { /* or there may be nothing to point at */
+            ids += n_tokens[i];
+            words = words ? words + n_tokens[i] : NULL;
+        }
     }
     if (!err && job->chunk.lines.ends_operand)
         err = elc_packer_end_document(flow->packer);
