@@ -1,9 +1,11 @@
 /* electra-view: a stream as text and back, a part of it, its shards, a verdict on it. */
 #include "common.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "electra/directory.h"
 #include "electra/import.h"
 #include "electra/parse.h"
 #include "electra/view.h"
@@ -15,7 +17,8 @@ struct choices {
     const char *format, *from, *model, *vocab, *shard, *id;
     bool header, merge, check;
     uint64_t records;
-    uint64_t k, n; /* of --shard; 0: all */
+    uint64_t k, n;    /* of --shard; 0: all */
+    char *vocab_path; /* the file of --vocab, or the directory of the network that -m names */
 };
 
 static enum elc_view_format find_format(const struct choices *choices) {
@@ -51,8 +54,14 @@ static const char *find_conflict(const struct tool *tool, const struct choices *
 
 /* ---- the work ---- */
 
-static const char *vocab_path(const struct choices *choices) {
-    return choices->model ? choices->model : choices->vocab;
+/* The vocabulary that was named, if any. Both networks of a run have the same. */
+static int read_vocab(struct elc_vocab **vocab, struct choices *choices) {
+    int err = 0;
+    if (choices->model)
+        err = elc_directory_resolve(&choices->vocab_path, choices->model, ELC_ENCODER);
+    else if (choices->vocab && !(choices->vocab_path = strdup(choices->vocab)))
+        err = elc_fail_memory(strlen(choices->vocab));
+    return err || !choices->vocab_path ? err : elc_vocab_read(vocab, choices->vocab_path);
 }
 
 static const char *name_token(const void *vocab, uint32_t id, size_t *len) {
@@ -76,7 +85,7 @@ static int from_jsonl(struct tool *tool, const struct choices *choices,
                       const struct elc_vocab *vocab, struct elc_output *output) {
     struct elc_import import = {
         .vocab = vocab,
-        .vocab_path = vocab_path(choices),
+        .vocab_path = choices->vocab_path,
         .is_model = choices->model != NULL,
         .live = tool->flush,
         .output = output,
@@ -95,7 +104,7 @@ static int show(struct tool *tool, const struct choices *choices, const struct e
         .limit = choices->records,
         .may_stop = may_stop_early(tool),
         .vocab = vocab ? elc_vocab_id(vocab) : NULL,
-        .vocab_name = vocab_path(choices),
+        .vocab_name = choices->vocab_path,
         .token = vocab ? name_token : NULL,
         .token_context = vocab,
         .output = output,
@@ -107,10 +116,10 @@ static int show(struct tool *tool, const struct choices *choices, const struct e
     return err;
 }
 
-static int run(struct tool *tool, const struct choices *choices, struct elc_reader *reader,
+static int run(struct tool *tool, struct choices *choices, struct elc_reader *reader,
                struct elc_output *output) {
     struct elc_vocab *vocab = NULL;
-    int err = vocab_path(choices) ? elc_vocab_read(&vocab, vocab_path(choices)) : 0;
+    int err = read_vocab(&vocab, choices);
     if (!err)
         err = elc_output_open(output, tool->output);
     if (!err && choices->n > 0)
@@ -124,6 +133,7 @@ static int run(struct tool *tool, const struct choices *choices, struct elc_read
     else if (!err)
         err = show(tool, choices, vocab, reader, output);
     elc_vocab_destroy(vocab);
+    free(choices->vocab_path);
     return err ? err : elc_output_commit(output);
 }
 
@@ -163,7 +173,8 @@ int main(int argc, char **argv) {
          "also the stream's header (jsonl), names of the columns (tsv)"},
         {0, "from", OPTION_CHOICE, &choices.from, "jsonl", "read JSON Lines, write a stream",
          .choices = "jsonl"},
-        {'m', "model", OPTION_TEXT, &choices.model, "MODEL", "show tokens of MODEL's vocabulary"},
+        {'m', "model", OPTION_TEXT, &choices.model, "MODEL",
+         "show tokens of the vocabulary of MODEL, or a directory of electra-train"},
         {0, "vocab", OPTION_TEXT, &choices.vocab, "FILE", "show tokens of the vocabulary in FILE"},
         {0, "shard", OPTION_TEXT, &choices.shard, "K/N", "only every N-th block, the K-th first"},
         {0, "merge", OPTION_FLAG, &choices.merge, NULL, "put shards back in order"},

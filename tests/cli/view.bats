@@ -50,6 +50,21 @@ END
     status_is 2 electra-view -m model --vocab vocab.txt rich.els
 }
 
+@test "-m takes a model, and a directory of electra-train" {
+    make_rich
+    electra-view --vocab vocab.txt rich.els > expected
+    for network in discriminator generator; do
+        mkdir -p run.$network/$network
+        cp "$ROOT/tests/golden/convert/$network/config.json" vocab.txt run.$network/$network/
+        electra-view -m run.$network/$network rich.els | cmp - expected
+        electra-view -m run.$network rich.els | cmp - expected
+        electra-view --from jsonl -m run.$network rich.jsonl | cmp - rich.els
+    done
+    mkdir empty
+    status_is 1 electra-view -m empty rich.els
+    [[ $stderr == "electra-view: empty: is no model directory"* ]]
+}
+
 @test "--format tsv has one row for each record, whatever it holds" {
     make_rich
     electra-view --format tsv --header --vocab vocab.txt rich.els > table
