@@ -3,8 +3,10 @@
  * PCRE2 backtracks, and a careless pattern takes time that is exponential in the text. Its limits
  * count from each place where a match might begin anew, so that a long text could still take the
  * limit times its length. Therefore each place is tried by itself, with few steps first; only a
- * limited number of places of one text may take the many steps of a second try. The outcome depends
- * on pattern and text alone.
+ * limited number of places of one text may take the many steps of a second try. A run of
+ * characters, as of a+, is one step however long it is: a place sees only so much of the text
+ * behind it at first, and how much more all places may see is limited, too. The outcome depends on
+ * pattern and text alone.
  */
 #include "pattern.h"
 
@@ -18,9 +20,13 @@ enum {
     EASY_STEPS = 2000,
     HARD_STEPS = 1000000,
     HARD_PLACES = 50, /* of one text */
+    NEAR = 64 * 1024, /* bytes that a place sees at first; all places may see more than that */
+    FAR_SHARE = 64,   /* as often as this over a whole text, */
     DEPTH = 250000,
     HEAP_KIB = 64 * 1024,
 };
+
+#define FAR_BYTES ((size_t)1 << 30) /* or over as many bytes, whichever is more */
 
 struct pattern {
     pcre2_code *code;
@@ -100,15 +106,45 @@ static bool is_limit(int error) {
            error == PCRE2_ERROR_HEAPLIMIT;
 }
 
+static bool utf8_continues(char byte) {
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/* pcre2_match at just this place, in the text before byte `end`. */
+static int try_here(const struct pattern *pattern, struct pattern_walk *walk, size_t at, size_t end,
+                    bool *hard) {
+    const uint32_t flags = PCRE2_ANCHORED | PCRE2_NOTEMPTY | PCRE2_NO_UTF_CHECK |
+                           (end < walk->len ? PCRE2_PARTIAL_HARD : 0);
+    PCRE2_SPTR text = (PCRE2_SPTR)walk->text;
+    int rc = pcre2_match(pattern->code, text, end, at, flags, walk->match_data,
+                         *hard ? pattern->hard : pattern->easy);
+    if (is_limit(rc) && !*hard && walk->hard_places++ < HARD_PLACES) {
+        *hard = true;
+        rc = pcre2_match(pattern->code, text, end, at, flags, walk->match_data, pattern->hard);
+    }
+    return rc;
+}
+
+/* The same in all of the text, of which it sees more and more as long as what stands there
+ * matters. */
+static int try_far(const struct pattern *pattern, struct pattern_walk *walk, size_t at) {
+    bool hard = false;
+    for (size_t seen = NEAR;; seen *= 2) {
+        size_t end = walk->len - at > seen ? at + seen : walk->len;
+        while (end < walk->len && utf8_continues(walk->text[end]))
+            end++;
+        const int rc = try_here(pattern, walk, at, end, &hard);
+        if (rc != PCRE2_ERROR_PARTIAL)
+            return rc;
+        walk->far += seen;
+        if (walk->far / FAR_SHARE > walk->len && walk->far > FAR_BYTES)
+            return PCRE2_ERROR_MATCHLIMIT;
+    }
+}
+
 /* Whether a match begins at just this place: 1, 0, or a negative error. */
 static int match_here(const struct pattern *pattern, struct pattern_walk *walk, size_t at) {
-    const uint32_t flags = PCRE2_ANCHORED | PCRE2_NOTEMPTY | PCRE2_NO_UTF_CHECK;
-    PCRE2_SPTR text = (PCRE2_SPTR)walk->text;
-    int rc =
-        pcre2_match(pattern->code, text, walk->len, at, flags, walk->match_data, pattern->easy);
-    if (is_limit(rc) && walk->hard_places++ < HARD_PLACES)
-        rc =
-            pcre2_match(pattern->code, text, walk->len, at, flags, walk->match_data, pattern->hard);
+    const int rc = try_far(pattern, walk, at);
     if (is_limit(rc))
         return elc_fail(ELC_ELIMIT, "the pattern takes too many steps on this text, at byte %zu",
                         at + 1);
@@ -140,8 +176,7 @@ int pattern_walk_next(const struct pattern *pattern, struct pattern_walk *walk, 
         }
         do
             walk->position++;
-        while (walk->position < walk->len &&
-               ((unsigned char)walk->text[walk->position] & 0xC0) == 0x80);
+        while (walk->position < walk->len && utf8_continues(walk->text[walk->position]));
     }
     return 0;
 }

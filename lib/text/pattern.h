@@ -13,12 +13,13 @@ int pattern_new(struct pattern **pattern, const char *text) ELC_MUST_CHECK;
 void pattern_destroy(struct pattern *pattern);
 
 /* One thread's walk over the matches in a text, of which it may see one stretch after another. A
- * zeroed struct is ready; reuse it, with `hard_places` 0 for each new text. */
+ * zeroed struct is ready; reuse it, with `hard_places` and `far` 0 for each new text. */
 struct pattern_walk {
     const char *text; /* of the stretch, valid UTF-8 */
     size_t len;
     size_t position;      /* behind the last match */
-    unsigned hard_places; /* of all stretches of this text, see pattern.c */
+    unsigned hard_places; /* of all stretches of this text, see pattern.c, */
+    size_t far;           /* as are these bytes */
     void *match_data;
 };
 /* Begins a stretch. */

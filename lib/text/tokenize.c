@@ -181,6 +181,7 @@ static int prepare(const struct elc_tokenizer *tokenizer, const char *text, size
         return elc_fail(ELC_EINVAL, "this encoding belongs to another tokenizer");
     scratch->state = STRETCH_NONE;
     scratch->walk.hard_places = 0;
+    scratch->walk.far = 0;
     *result = scratch;
     return word_reader_begin(&scratch->reader, text, len);
 }

@@ -110,6 +110,9 @@ tokens() { # OPTION…: of standard input, line by line, without [CLS] and [SEP]
     head -c 1000000 /dev/zero | tr '\0' a > long
     status_is 1 timeout 60 electra-tokenize --vocab vocab.txt --pattern '(?:a?){20}a{20}x|(?:a|aa)*y' long
     [[ $stderr == *"long: line 1: the pattern takes too many steps"* ]]
+    # nor where each place sees all of the line in one step
+    status_is 1 timeout 60 electra-tokenize --vocab vocab.txt --pattern 'a+b' long
+    [[ $stderr == *"long: line 1: the pattern takes too many steps"* ]]
 }
 
 @test "a tokenizer.json says how its vocabulary wants its texts" {

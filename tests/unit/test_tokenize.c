@@ -329,6 +329,31 @@ static void a_pattern_that_explodes_is_stopped(void **state) {
     }
 }
 
+/* As if a place saw all of the text at once. */
+static void a_pattern_s_match_may_be_long(void **state) {
+    const struct fixture *f = *state;
+    static const struct {
+        const char *pattern, *expected;
+    } cases[] = {
+        {"a+\\w", "[UNK]@0-300000/0"},
+        {"a+(?=b)|b", "[UNK]@0-299999/0 b@299999-300000/1"},
+        {"(?s).+", "[UNK]@0-300000/0"},
+        {"b\\z", "b@299999-300000/0"},
+    };
+    enum { LEN = 300000 };
+    char *text = malloc(LEN);
+    assert_non_null(text);
+    memset(text, 'a', LEN);
+    text[LEN - 1] = 'b';
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct elc_tokenizer_options options = {.pattern = cases[i].pattern};
+        struct elc_tokenizer *tokenizer = make_with(f->vocab, options);
+        check(f, tokenizer, text, LEN, cases[i].expected);
+        elc_tokenizer_destroy(tokenizer);
+    }
+    free(text);
+}
+
 /* Places that are hard to match are counted over a whole text, whatever special tokens cut it. */
 static void a_pattern_that_explodes_between_special_tokens_is_stopped(void **state) {
     const struct fixture *f = *state;
@@ -583,6 +608,7 @@ int main(void) {
         cmocka_unit_test(a_pattern_s_matches_are_the_words),
         cmocka_unit_test(a_pattern_s_word_may_begin_with_signs),
         cmocka_unit_test(patterns_are_refused),
+        cmocka_unit_test(a_pattern_s_match_may_be_long),
         cmocka_unit_test(a_pattern_that_explodes_is_stopped),
         cmocka_unit_test(a_pattern_that_explodes_between_special_tokens_is_stopped),
         cmocka_unit_test(bert_s_rules_as_a_model_has_them),
