@@ -62,7 +62,8 @@ enum { TOOL_OPTIONS = 96 }; /* own and common ones, at the most */
 
 struct tool {
     const char *name;
-    const char *synopsis;        /* what follows the name, for --help; lines separated by '\n' */
+    const char *synopsis; /* what follows the name, for --help; a form of the command line a line,
+                           * which goes on in the next where that begins with a space */
     const char *purpose;         /* one sentence */
     struct tool_option *options; /* its own; the common ones below are added */
     bool has_seed, has_output, has_profile; /* does it take these common options? */

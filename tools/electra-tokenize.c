@@ -232,7 +232,7 @@ int main(int argc, char **argv) {
     struct tool tool = {
         .name = "electra-tokenize",
         .synopsis = "(--vocab FILE | -m MODEL) [--lines | --docs | --tsv | --jsonl | --conll | "
-                    "--squad]\n[OPTION]… [FILE]…",
+                    "--squad]\n [OPTION]… [FILE]…",
         .purpose = "Turns text into a stream of WordPiece tokens.",
         .options = options,
         .has_seed = true,

@@ -121,7 +121,7 @@ int main(int argc, char **argv) {
     struct tool tool = {
         .name = "electra-vocab",
         .synopsis = "[--size N] [--cased] [--min-frequency N] [--limit-alphabet N] [--reserve N]\n"
-                    "[--special-ids P,U,C,S,M] [-j N] [-o FILE] [FILE]…",
+                    " [--special-ids P,U,C,S,M] [-j N] [-o FILE] [FILE]…",
         .purpose = "Learns a WordPiece vocabulary from text.",
         .options = options,
         .has_threads = true,

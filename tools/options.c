@@ -68,15 +68,24 @@ static void build_table(struct tool *tool) {
     tool->n_table = n;
 }
 
-static void print_help(const struct tool *tool) {
+/* The forms of the command line, each behind the program's name. */
+static void print_usage(const struct tool *tool) {
     const char *line = tool->synopsis;
     const char *lead = "Usage:";
     while (line && *line) {
         size_t len = strcspn(line, "\n");
-        printf("%-6s %s %.*s\n", lead, tool->name, (int)len, line);
+        if (*line == ' ') /* goes on under what followed the name */
+            printf("%*s%.*s\n", (int)strlen("Usage: ") + (int)strlen(tool->name), "", (int)len,
+                   line);
+        else
+            printf("%-6s %s %.*s\n", lead, tool->name, (int)len, line);
         lead = "";
         line += len + (line[len] == '\n');
     }
+}
+
+static void print_help(const struct tool *tool) {
+    print_usage(tool);
     printf("%s\n\nOptions:\n", tool->purpose);
     for (size_t i = 0; i < tool->n_table; i++) {
         const struct tool_option *o = &tool->table[i];

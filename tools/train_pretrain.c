@@ -104,8 +104,8 @@ int train_pretrain(int argc, char **argv) {
     struct train train;
     train_init(&train,
                "pretrain (--vocab FILE [--config NAME|FILE] | --init MODEL) -o DIR\n"
-               "[--objective NAME] [--set KEY=VALUE]… [--steps N | --epochs N | --hours H]\n"
-               "[--batch N] [--lr X] [--warmup N] [--valid STREAM] [--resume] [STREAM]…",
+               " [--objective NAME] [--set KEY=VALUE]… [--steps N | --epochs N | --hours H]\n"
+               " [--batch N] [--lr X] [--warmup N] [--valid STREAM] [--resume] [STREAM]…",
                "Pre-trains an ELECTRA, generator and discriminator, on a stream of tokens.");
     train_parse(&train, own, argc, argv);
     int status = check_options(&p, &train);

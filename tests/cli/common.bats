@@ -23,6 +23,16 @@ programs() {
     done
 }
 
+@test "usage names the program once for each form of its command line" {
+    status_is 0 electra-vocab --help
+    [[ ${lines[0]} == "Usage: electra-vocab [--size N]"* ]]
+    [[ ${lines[1]} == "                     [--special-ids "* ]]
+    status_is 0 electra-train pretrain --help
+    [ "$(grep -c electra-train <<< "${output%%Pre-trains*}")" -eq 1 ]
+    status_is 0 electra-view --help
+    [[ ${lines[3]} == "       electra-view --check "* ]]
+}
+
 @test "help fits a terminal" {
     for program in $(programs); do
         "$program" --help | awk -v program="$program" '
