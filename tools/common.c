@@ -54,7 +54,8 @@ int tool_usage(struct tool *tool, const char *format, ...) {
     va_start(arguments, format);
     print_message(tool, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "Try '%s --help' for more information.\n", tool->name);
+    fprintf(stderr, "Try '%s%s%s --help' for more information.\n", tool->name,
+            tool->command ? " " : "", tool->command ? tool->command : "");
     return TOOL_USAGE;
 }
 

@@ -62,6 +62,7 @@ enum { TOOL_OPTIONS = 96 }; /* own and common ones, at the most */
 
 struct tool {
     const char *name;
+    const char *command;  /* the word behind the name that has a --help of its own; NULL: none */
     const char *synopsis; /* what follows the name, for --help; a form of the command line a line,
                            * which goes on in the next where that begins with a space */
     const char *purpose;         /* one sentence */

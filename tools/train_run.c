@@ -117,6 +117,7 @@ void train_parse(struct train *train, const struct tool_option *own, int argc, c
         train->table[n] = own[n];
     memcpy(train->table + n, shared, sizeof shared);
     train->tool.options = train->table;
+    train->tool.command = argv[0];
     tool_parse(&train->tool, argc, argv);
 }
 

@@ -506,6 +506,18 @@ fails() {
     [ ! -e bad/done ]
 }
 
+@test "a usage error points to the help of its command" {
+    local command
+    for command in pretrain classify regress tag qa; do
+        status_is 2 electra-train $command --no-such-option
+        [ "${stderr_lines[1]}" = "Try 'electra-train $command --help' for more information." ]
+        status_is 2 electra-train $command
+        [ "${stderr_lines[1]}" = "Try 'electra-train $command --help' for more information." ]
+    done
+    status_is 2 electra-train
+    [ "${stderr_lines[1]}" = "Try 'electra-train --help' for more information." ]
+}
+
 @test "options that cannot be are usage errors" {
     for option in '--steps 0' '--steps x' '--steps -1' '--epochs 0' '--batch 0' '--lr 0' '--lr nan' \
         '--lr -1' '--warmup x' '--checkpoint-every 0' '--checkpoint-every 5x' '--stop-after 5' \
