@@ -518,6 +518,18 @@ fails() {
     [ "${stderr_lines[1]}" = "Try 'electra-train --help' for more information." ]
 }
 
+@test "the command comes before its options" {
+    for options in -q '-j 2' '--config nano' '--no-such-option'; do
+        # shellcheck disable=SC2086 # words
+        status_is 2 electra-train $options pretrain --vocab vocab.txt -o run
+        [ "${stderr_lines[0]}" = \
+            "electra-train: the command comes first: electra-train COMMAND [OPTION]…" ]
+    done
+    status_is 0 electra-train --help pretrain
+    status_is 2 electra-train -q
+    [[ ${stderr_lines[0]} == "electra-train: what to train is missing: "* ]]
+}
+
 @test "options that cannot be are usage errors" {
     for option in '--steps 0' '--steps x' '--steps -1' '--epochs 0' '--batch 0' '--lr 0' '--lr nan' \
         '--lr -1' '--warmup x' '--checkpoint-every 0' '--checkpoint-every 5x' '--stop-after 5' \
