@@ -141,7 +141,7 @@ int elc_text_from_record(struct elc_buffer *line, const struct elc_record *recor
             err = put_words(line, values, n, &header->vocab, options);
         elc_buffer_free(&ids);
     } else {
-        err = elc_fail(ELC_EINVAL, "a record has no text: --vocab or -m prints its tokens");
+        err = elc_fail(ELC_EINVAL, "it has no text: --vocab or -m prints its tokens");
     }
     return err ? err : put(line, "\n");
 }

@@ -12,6 +12,7 @@
 struct show {
     struct elc_view *view;
     const struct elc_header *header; /* of the present segment */
+    const char *first;               /* the operand that the first header stood in */
     struct elc_json_options json;
     struct elc_writer writer;
     struct elc_buffer text; /* not yet written */
@@ -54,6 +55,7 @@ static int write_header(struct show *show) {
 static int show_header(struct show *show, const struct elc_reader *reader) {
     const struct elc_view *view = show->view;
     show->header = elc_reader_header(reader);
+    show->first = show->first ? show->first : elc_reader_name(reader);
     show->json.id_width = show->header->id_width;
     int err = view->vocab ? elc_header_check_vocab(show->header, elc_reader_name(reader),
                                                    view->vocab, view->vocab_name)
@@ -100,7 +102,8 @@ static bool has_id(const struct elc_record *record, const char *id) {
     return strcmp(digits, id) == 0;
 }
 
-static int show_block(struct show *show, struct elc_block *block) {
+/* `name` is that of the stream. */
+static int show_block(struct show *show, const char *name, struct elc_block *block) {
     struct elc_view *view = show->view;
     if (view->format == ELC_VIEW_STREAM && !selects(view)) {
         view->records += block->count;
@@ -108,12 +111,16 @@ static int show_block(struct show *show, struct elc_block *block) {
     }
     struct elc_record record;
     size_t position = 0;
+    uint64_t number = block->first;
     int got = 0, err = 0;
     while (!err && !is_full(view) &&
            (got = elc_record_next(&record, &block->payload, &position)) > 0) {
+        number++;
         if (view->id && !has_id(&record, view->id))
             continue;
         err = show_record(show, &record);
+        if (err && view->format != ELC_VIEW_STREAM)
+            err = elc_context(err, "%s: record %" PRIu64, name, number);
         view->records++;
     }
     return err ? err : got < 0 ? got : 0;
@@ -129,7 +136,7 @@ static int show_event(struct show *show, const struct elc_reader *reader, int ev
     if (event == ELC_HEADER)
         err = show_header(show, reader);
     else if (event == ELC_BLOCK)
-        err = show_block(show, block);
+        err = show_block(show, elc_reader_name(reader), block);
     if (!err && text)
         err = put_text(show);
     else if (!err && (event == ELC_SEGMENT_END || is_full(show->view)))
@@ -159,6 +166,13 @@ static int begin(struct show *show) {
     return 0;
 }
 
+/* ELC_EINVAL, naming the operands that were read. */
+static int fail_without_id(const struct show *show, const char *last) {
+    int err = elc_fail(ELC_EINVAL, "no record has the id '%s'", show->view->id);
+    return show->first && show->first != last ? elc_context(err, "%s … %s", show->first, last)
+                                              : elc_context(err, "%s", last);
+}
+
 int elc_view_run(struct elc_view *view, struct elc_reader *reader) {
     struct show show = {
         .view = view,
@@ -170,7 +184,7 @@ int elc_view_run(struct elc_view *view, struct elc_reader *reader) {
     if (!err && view->format == ELC_VIEW_HTML)
         err = elc_html_end(&show.text);
     if (!err && view->id && view->records == 0)
-        err = elc_fail(ELC_EINVAL, "no record has the id '%s'", view->id);
+        err = fail_without_id(&show, elc_reader_name(reader));
     if (!err)
         err = put_text(&show);
     elc_writer_free(&show.writer);

@@ -86,7 +86,7 @@ END
     [ "$(sed -n 1p text)" = $'hello\tworld' ]
     [ "$(sed -n 3p text)" = 'hellos' ]
     status_is 1 electra-view --format text rich.els
-    [ "$stderr" = "electra-view: a record has no text: --vocab or -m prints its tokens" ]
+    [ "$stderr" = "electra-view: rich.els: record 3: it has no text: --vocab or -m prints its tokens" ]
     make_stream 3 a.els
     electra-view --format text a.els | cut -c 1-8 > text
     printf 'hello %d \n' 1 2 3 | cmp - text
@@ -230,7 +230,12 @@ END
     [ "$(electra-view --id=-7 rich.els)" = "$(sed -n 3p rich.jsonl)" ]
     [ "$(electra-view --id $'a\tb\\' rich.els)" = "$(sed -n 2p rich.jsonl)" ]
     status_is 1 electra-view --id 99 rich.els
-    [ "$stderr" = "electra-view: no record has the id '99'" ]
+    [ "$stderr" = "electra-view: rich.els: no record has the id '99'" ]
+    status_is 1 electra-view --id 99 < rich.els
+    [ "$stderr" = "electra-view: standard input: no record has the id '99'" ]
+    cp rich.els b.els
+    status_is 1 electra-view --id 99 rich.els b.els
+    [ "$stderr" = "electra-view: rich.els … b.els: no record has the id '99'" ]
     [ "$(electra-view --format stream --id 4 rich.els | electra-view)" = "$(sed -n 4p rich.jsonl)" ]
 }
 
