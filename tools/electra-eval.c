@@ -98,6 +98,13 @@ static int evaluate(struct tool *tool, const struct options *options) {
     return err;
 }
 
+/* ELC_EINVAL: options that do not go together. */
+static int check_options(const struct options *options) {
+    if (options->names && strcmp(options->format, "tsv") != 0)
+        return elc_fail(ELC_EINVAL, "--names is for --format tsv");
+    return 0;
+}
+
 int main(int argc, char **argv) {
     struct options options = {.from = "stream", .format = "tsv"};
     struct tool_option table[] = {
@@ -135,7 +142,9 @@ int main(int argc, char **argv) {
     tool_parse(&tool, argc, argv);
     if (options.against && !tool_option(&tool, "bootstrap")->given)
         options.bootstrap = PAIRED_RESAMPLES;
-    int err = evaluate(&tool, &options);
+    int err = check_options(&options);
+    if (!err)
+        err = evaluate(&tool, &options);
     free(options.metrics.items);
     if (err == ELC_EINVAL)
         return tool_usage(&tool, "%s", elc_error());

@@ -99,6 +99,12 @@ END
         '{"task":"classify","texts":4,"metrics":{"auc":1.0},"intervals":{"auc":[1.0,1.0]},"resamples":10}' ]
 }
 
+@test "--names is for TSV" {
+    spam > spam.jsonl
+    status_is 2 electra-eval --from jsonl --names --format json spam.jsonl
+    [ "${stderr_lines[0]}" = "electra-eval: --names is for --format tsv" ]
+}
+
 @test "names of classes are escaped" {
     lines '{"id":1,"gold":"a\tb","label":"a\\b"}' '{"id":2,"gold":"a\tb","label":"c\nd"}' |
         electra-eval -q --from jsonl --metric confusion > tsv
