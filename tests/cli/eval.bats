@@ -302,6 +302,18 @@ same() {
         '{"task":"classify","texts":4,"metrics":{"f1":1.0},"against":{"f1":1.0},"differences":{"f1":{"value":0.0,"low":0.0,"high":0.0,"p":1.0}},"resamples":1000}' ]
 }
 
+@test "standard input is one of the two runs at the most" {
+    spam > spam.jsonl
+    for operand in - '' 'spam.jsonl -'; do
+        # shellcheck disable=SC2086 # words
+        status_is 2 electra-eval --from jsonl --against - $operand < spam.jsonl
+        [[ ${stderr_lines[0]} == "electra-eval: --against: standard input holds one run's"* ]]
+    done
+    electra-eval --from jsonl --against spam.jsonl spam.jsonl > expected
+    electra-eval --from jsonl --against - spam.jsonl < spam.jsonl | cmp - expected
+    electra-eval --from jsonl --against spam.jsonl - < spam.jsonl | cmp - expected
+}
+
 @test "runs of other texts are not compared" {
     spam > spam.jsonl
     sed '3s/"id":3/"id":"7"/' spam.jsonl > other.jsonl
