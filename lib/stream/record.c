@@ -99,10 +99,10 @@ int elc_record_bin(const struct elc_record *record, const char *key, const uint8
     return 1;
 }
 
-/* Appends n little-endian numbers of `width` bytes as uint32_t; there is room. */
+/* Makes n little-endian numbers of `width` bytes the contents, as uint32_t; there is room. */
 static inline void widen(struct elc_buffer *numbers, const uint8_t *bytes, size_t n,
                          unsigned width) {
-    uint8_t *to = numbers->data + numbers->len;
+    uint8_t *to = numbers->data;
     for (size_t i = 0; i < n; i++, bytes += width, to += sizeof(uint32_t)) {
         uint32_t value = bytes[0];
         if (width > 1)
@@ -111,7 +111,7 @@ static inline void widen(struct elc_buffer *numbers, const uint8_t *bytes, size_
             value |= (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
         memcpy(to, &value, sizeof value);
     }
-    numbers->len += n * sizeof(uint32_t);
+    numbers->len = n * sizeof(uint32_t);
 }
 
 int elc_record_numbers(const struct elc_record *record, const char *key, unsigned width,
@@ -128,7 +128,7 @@ int elc_record_numbers(const struct elc_record *record, const char *key, unsigne
     size_t n = len / width;
     if (count != SIZE_MAX && n != count)
         return elc_fail(ELC_EFORMAT, "key '%s' has %zu numbers where %zu belong", key, n, count);
-    numbers->len = 0;
+    numbers->len = 0; /* so that the room is for the new contents */
     int err = elc_buffer_reserve(numbers, n * sizeof(uint32_t));
     if (err)
         return err;
