@@ -47,26 +47,39 @@ static int default_task(enum elc_score_task *task, const char *model) {
                                                     elc_architecture_name(config.architecture));
 }
 
+/* An option of one task that was given to another. */
+static int check_options_of_tasks(const struct elc_score_options *options) {
+    const struct {
+        const char *name;
+        enum elc_score_task task;
+        bool given;
+    } of_tasks[] = {
+        {"--pool", ELC_SCORE_EMBED, options->mean},
+        {"--normalize", ELC_SCORE_EMBED, options->normalize},
+        {"--top-k", ELC_SCORE_FILL, options->top_k != 1},
+        {"--n-best", ELC_SCORE_QA, options->n_best != ELC_SCORE_N_BEST},
+        {"--max-answer", ELC_SCORE_QA, options->max_answer != ELC_SCORE_MAX_ANSWER},
+        {"--null-threshold", ELC_SCORE_QA, options->has_threshold},
+        {"--always-answer", ELC_SCORE_QA, options->always_answer},
+    };
+    for (size_t i = 0; i < sizeof of_tasks / sizeof *of_tasks; i++)
+        if (of_tasks[i].given && of_tasks[i].task != options->task)
+            return elc_fail(ELC_EINVAL, "%s is for task %s", of_tasks[i].name,
+                            elc_score_entry(of_tasks[i].task)->name);
+    return 0;
+}
+
 static int check_options(const struct elc_score_options *options) {
-    const struct elc_score_entry *task = elc_score_entry(options->task);
-    if (options->format == ELC_SCORE_F32 && !task->width)
-        return elc_fail(ELC_EINVAL, "format f32 is for task embed");
+    if (options->format == ELC_SCORE_F32 && !elc_score_entry(options->task)->width)
+        return elc_fail(ELC_EINVAL, "--format f32 is for task embed");
     if (options->names && options->format != ELC_SCORE_TSV)
-        return elc_fail(ELC_EINVAL, "names of columns are for format tsv");
+        return elc_fail(ELC_EINVAL, "--names is for --format tsv");
     if (options->tokens && options->task != ELC_SCORE_RTD && options->task != ELC_SCORE_CLASSIFY)
-        return elc_fail(ELC_EINVAL, "results by token are for tasks rtd and classify");
+        return elc_fail(ELC_EINVAL, "--tokens is for tasks rtd and classify");
     if (options->tokens && options->task == ELC_SCORE_CLASSIFY &&
         options->format == ELC_SCORE_STREAM)
-        return elc_fail(ELC_EINVAL, "the effects of words are for formats tsv and jsonl");
-    if ((options->mean || options->normalize) && options->task != ELC_SCORE_EMBED)
-        return elc_fail(ELC_EINVAL, "pooling and normalizing are for task embed");
-    if (options->top_k != 1 && options->task != ELC_SCORE_FILL)
-        return elc_fail(ELC_EINVAL, "more than one candidate is for task fill");
-    if (options->task != ELC_SCORE_QA &&
-        (options->n_best != ELC_SCORE_N_BEST || options->max_answer != ELC_SCORE_MAX_ANSWER ||
-         options->has_threshold || options->always_answer))
-        return elc_fail(ELC_EINVAL, "answers and their odds are for task qa");
-    return 0;
+        return elc_fail(ELC_EINVAL, "--tokens of task classify is for --format tsv and jsonl");
+    return check_options_of_tasks(options);
 }
 
 /* The architecture to load: the task's, or whichever of those that fit it the model has. */

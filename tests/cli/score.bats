@@ -499,21 +499,24 @@ bad_records() {
 @test "options that do not go together" {
     small
     status_is 2 electra-score -m model --format f32 text.els
-    says "f32 is for task embed"
+    says "--format f32 is for task embed"
     status_is 2 electra-score -m model --task embed --tokens text.els
-    says "by token"
+    says "--tokens is for tasks rtd and classify"
     status_is 2 electra-score -m model --normalize text.els
+    says "--normalize is for task embed"
+    status_is 2 electra-score -m model --pool mean text.els
+    says "--pool is for task embed"
     status_is 2 electra-score -m model --top-k 2 text.els
-    says "more than one candidate is for task fill"
+    says "--top-k is for task fill"
     status_is 2 electra-score -m model --names --format jsonl text.els
-    says "names of columns are for format tsv"
+    says "--names is for --format tsv"
     for option in '--n-best 3' '--max-answer 5' '--null-threshold 1' --always-answer; do
         # shellcheck disable=SC2086 # an option and its value
         status_is 2 electra-score -m model $option text.els
-        says "answers and their odds are for task qa"
+        says "${option%% *} is for task qa"
     done
     status_is 2 electra-score -m model --task classify --tokens --format stream text.els
-    says "the effects of words are for formats tsv and jsonl"
+    says "--tokens of task classify is for --format tsv and jsonl"
     status_is 2 electra-score -m model --task fill --top-k 0 text.els
     status_is 2 electra-score -m model --task fill --tokens text.els
     status_is 2 electra-score -m model --task pll --format f32 text.els
