@@ -54,6 +54,24 @@ manual_options() {
     return $status
 }
 
+# The long options that a page's SYNOPSIS names, and "option" where it says that there are others.
+synopsis_options() {
+    awk '/^\.Sh/ { inside = /SYNOPSIS/ } inside' "$1" | sed 's/Fl -/--/g; s/ | -/ | --/g' |
+        grep -oE -e '--[a-z][-a-z0-9]*|Ar option' | sed 's/Ar //' | sort -u
+}
+
+@test "a page's synopsis names all options, or says that there are others" {
+    local page missing status=0 everywhere
+    everywhere='--(output|threads|seed|model|no-history|force|(no-)?progress|quiet|verbose|help|version)'
+    for page in man/electra-*.1; do
+        synopsis_options "$page" | grep -qx option && continue
+        missing=$(comm -23 <(manual_options "$page" | grep -- -- | grep -vxE -e "$everywhere") \
+            <(synopsis_options "$page"))
+        [ -z "$missing" ] || { echo "$page:" "${missing//$'\n'/ }" && status=1; }
+    done
+    return $status
+}
+
 @test "pages have their sections in the usual order" {
     # shellcheck disable=SC2016 # awk's
     awk '
