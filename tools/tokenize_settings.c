@@ -79,6 +79,9 @@ static int check_columns(const struct settings *settings) {
 }
 
 static int check_truncation(const struct settings *settings) {
+    if (settings->truncation && settings->layout == ELC_INPUT_SQUAD)
+        return elc_fail(ELC_EINVAL, "--truncation is for --pair, not for --squad, whose contexts "
+                                    "become windows");
     if (settings->truncation && !settings->columns.pair)
         return elc_fail(ELC_EINVAL, "--truncation is for pairs: --pair COL");
     if (settings->truncation && settings->windows && settings->truncation[0] == 'l')

@@ -309,6 +309,13 @@ END
     done
 }
 
+@test "--truncation of --squad is not told to give --pair, which would be refused" {
+    status_is 2 electra-tokenize --vocab vocab.txt --squad --truncation only-second /dev/null
+    [[ $stderr == "electra-tokenize: --truncation is for --pair, not for --squad, "* ]]
+    status_is 2 electra-tokenize --vocab vocab.txt --tsv --truncation only-first /dev/null
+    [[ $stderr == "electra-tokenize: --truncation is for pairs: --pair COL"* ]]
+}
+
 @test "a line of 100 MB, and windows that no block can hold" {
     { printf '{"text":"' && yes 'hello worlds' | tr '\n' ' ' | head -c 100000000 && printf '"}\n'; } |
         electra-tokenize -q --vocab vocab.txt --jsonl -o out.els
