@@ -305,6 +305,15 @@ int train_open_streams(struct train *train, const struct elc_vocab *vocab, const
 
 /* ---- the end ---- */
 
+static int end_stopped(struct train *train) {
+    if (train->work.step > 0)
+        tool_warn(&train->tool, "stopped at step %llu: --resume goes on",
+                  (unsigned long long)train->work.step);
+    else
+        tool_warn(&train->tool, "stopped: --resume goes on");
+    return TOOL_STOPPED;
+}
+
 int train_end(struct train *train, int result) {
     struct tool *tool = &train->tool;
     elc_examples_close(train->run.train);
@@ -316,5 +325,5 @@ int train_end(struct train *train, int result) {
         return tool_end(tool, tool_usage(tool, "%s", elc_error()));
     if (result < 0)
         return tool_end(tool, tool_fail(tool, "%s", elc_error()));
-    return tool_end(tool, result == ELC_RUN_STOPPED ? TOOL_STOPPED : TOOL_DONE);
+    return tool_end(tool, result == ELC_RUN_STOPPED ? end_stopped(train) : TOOL_DONE);
 }

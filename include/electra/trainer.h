@@ -77,9 +77,10 @@ enum elc_run_end {
     ELC_RUN_DONE = 0,
     ELC_RUN_STOPPED = 1, /* by `stop` or `stop_after`; what steps were done, if any, is saved */
 };
-/* How much one call trained on. */
+/* How much one call trained on, and how far the run is. */
 struct elc_run_work {
     uint64_t n_texts, n_tokens;
+    uint64_t step; /* steps done by all calls; 0 of trials */
 };
 
 /* Is DIR/done there? Then --resume has nothing to do. */

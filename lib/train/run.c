@@ -365,7 +365,8 @@ int elc_run(const struct elc_run_options *options, const struct elc_task *task,
         result = go_to_end(&run);
     if (work)
         *work = (struct elc_run_work){run.progress.n_texts - before.n_texts,
-                                      run.progress.n_tokens - before.n_tokens};
+                                      run.progress.n_tokens - before.n_tokens,
+                                      run.progress.step};
     tear_down(&run);
     return result == ELC_ESTOPPED ? ELC_RUN_STOPPED : result;
 }

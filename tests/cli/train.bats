@@ -276,10 +276,12 @@ stop_and_go() {
 
 @test "--stop-after ends with 4, and what was done is kept" {
     status_is 4 train m --epochs 1000 --stop-after 0.2s a.els
-    [ -z "$stderr" ]
     [ ! -e m/done ]
     step=$(readlink m/latest)
     [ "${step#checkpoint-}" -ge 1 ]
+    [ "$stderr" = "electra-train: stopped at step ${step#checkpoint-}: --resume goes on" ]
+    status_is 4 train m -q --epochs 1000 --resume --stop-after 0.01s a.els
+    [ -z "$stderr" ]
     [ -e m/discriminator/model.safetensors ]
 }
 
@@ -306,7 +308,7 @@ waiting_run() {
         wait "$run" || status=$?
         exec 4>&-
         [ $status -eq 4 ]
-        [ ! -s err ]
+        [ "$(cat err)" = "electra-train: stopped at step 5: --resume goes on" ]
         [ "$(readlink $signal/latest)" = checkpoint-5 ]
         rm in
     done
