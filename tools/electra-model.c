@@ -123,6 +123,7 @@ static int convert(struct tool *tool, const struct options *options) {
     if (!options->output || tool->n_operands != 1)
         return tool_usage(tool, "convert: %s",
                           options->output ? "one SOURCE at a time" : "-o DIR is missing");
+    convert_options.no_history = tool->no_history;
     if (options->network)
         convert_options.networks = strcmp(options->network, "generator") == 0
                                        ? ELC_CONVERT_GENERATOR
@@ -148,7 +149,8 @@ static int convert(struct tool *tool, const struct options *options) {
 static int average(struct tool *tool, const struct options *options) {
     if (!options->output)
         return tool_usage(tool, "average: -o DIR is missing");
-    int err = elc_average(options->output, (const char *const *)tool->operands, tool->n_operands);
+    int err = elc_average(options->output, (const char *const *)tool->operands, tool->n_operands,
+                          !tool->no_history);
     if (err == ELC_EINVAL)
         return tool_usage(tool, "average: %s", elc_error());
     tool->records = tool->n_operands;
@@ -222,6 +224,7 @@ int main(int argc, char **argv) {
         .purpose = "Shows what model directories hold; makes them of other programs' checkpoints, "
                    "or of several.",
         .options = table,
+        .has_history = true,
     };
     tool_parse(&tool, argc, argv);
     const char *name = tool.n_operands > 0 ? tool.operands[0] : NULL;

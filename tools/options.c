@@ -40,7 +40,7 @@ static void build_table(struct tool *tool) {
           "go on after a rejected record; exit 3 at the end"}},
         {true, tool->has_history,
          {0, "no-history", OPTION_FLAG, &tool->no_history, NULL,
-          "write no history of programs into the header"}},
+          "write no history of programs"}},
         {true, tool->has_flush,
          {0, "flush", OPTION_FLAG, &tool->flush, NULL,
           "also write what there is when the input would block"}},

@@ -4,6 +4,7 @@
 #ifndef ELECTRA_AVERAGE_H
 #define ELECTRA_AVERAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "electra/error.h"
@@ -17,10 +18,12 @@ extern "C" {
  * one is: a discriminator unless it names a generator. At least two.
  *
  * Sums are taken in double, in the order given, and rounded once; weights are written as F32.
- * Configuration, vocabulary and tokenizer are those of the first. ELC_EMISMATCH, naming both
+ * Configuration, vocabulary and tokenizer are those of the first; with `history` the configuration
+ * also says what was done here, else nothing of how the model was made. ELC_EMISMATCH, naming both
  * models, where architectures, shapes, vocabularies or the rules for text differ; dropout and
  * initial values may. */
-int elc_average(const char *output, const char *const *paths, size_t n_paths) ELC_MUST_CHECK;
+int elc_average(const char *output, const char *const *paths, size_t n_paths,
+                bool history) ELC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

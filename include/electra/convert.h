@@ -37,7 +37,8 @@ struct elc_convert_options {
     const char *config; /* path of a config.json; NULL: the one beside the tensors */
     const char *vocab;  /* path of a vocab.txt or tokenizer.json; NULL: the one beside them */
     enum elc_convert_networks networks;
-    bool encoder; /* leave the head and write an ElectraModel */
+    bool encoder;    /* leave the head and write an ElectraModel */
+    bool no_history; /* the configuration does not say what it was made of */
 };
 
 /* What became of a source. Names are as the source has them, NUL-terminated, one after another. */

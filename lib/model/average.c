@@ -197,8 +197,9 @@ static int add_to_history(json_t *config) {
 }
 
 /* After elc_network_save, which knows only the shapes: the first one's whole configuration, with
- * its labels and whatever else; its number type alone is no longer true. */
-static int copy_config(const char *directory, const struct model *first) {
+ * its labels and whatever else; its number type alone is no longer true. Of its making it tells
+ * only with `history`. */
+static int copy_config(const char *directory, const struct model *first, bool history) {
     char *from = elc_path_join(first->path, "config.json");
     char *to = elc_path_join(directory, "config.json");
     struct elc_map map = {0};
@@ -207,9 +208,10 @@ static int copy_config(const char *directory, const struct model *first) {
     if (!err && !(config = elc_json_object((const char *)map.data, map.len, from)))
         err = ELC_EFORMAT;
     struct elc_buffer text = {0};
-    if (!err) {
+    if (!err && history)
         err = add_to_history(config);
-    }
+    else if (!err)
+        (void)json_object_del(config, "history");
     if (!err) {
         (void)json_object_del(config, "torch_dtype");
         (void)json_object_del(config, "dtype");
@@ -228,33 +230,33 @@ static int copy_config(const char *directory, const struct model *first) {
 }
 
 static int write_model(const char *directory, const struct model *first,
-                       const struct elc_table *table, const elc_float *mean) {
+                       const struct elc_table *table, const elc_float *mean, bool history) {
     static const char *const texts[] = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
                                         "special_tokens_map.json"};
     const struct elc_tokenizer_id rules = elc_tokenizer_options_id(&first->rules);
     int err = elc_network_save(directory, &first->config, table, mean, NULL, NULL, first->vocab,
                                &rules, first->config.max_position_embeddings);
     if (!err)
-        err = copy_config(directory, first);
+        err = copy_config(directory, first, history);
     for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)
         err = copy_file(directory, first, texts[i]);
     return err;
 }
 
 static int write_output(const char *output, const struct model *first,
-                        const struct elc_table *table, const elc_float *mean) {
+                        const struct elc_table *table, const elc_float *mean, bool history) {
     struct elc_staging *staging;
     int err = elc_staging_new(&staging, output);
     if (err)
         return err;
-    err = write_model(elc_staging_path(staging), first, table, mean);
+    err = write_model(elc_staging_path(staging), first, table, mean, history);
     if (!err)
         err = elc_staging_commit(staging);
     elc_staging_destroy(staging);
     return err;
 }
 
-int elc_average(const char *output, const char *const *paths, size_t n_paths) {
+int elc_average(const char *output, const char *const *paths, size_t n_paths, bool history) {
     if (n_paths < 2)
         return elc_fail(ELC_EINVAL, "a mean takes at least two models");
     struct model first;
@@ -272,7 +274,7 @@ int elc_average(const char *output, const char *const *paths, size_t n_paths) {
     if (!err)
         err = add_all(sums, mean, &table, &first.config, paths, n_paths);
     if (!err)
-        err = write_output(output, &first, &table, mean);
+        err = write_output(output, &first, &table, mean, history);
     free(sums);
     free(mean);
     elc_table_free(&table);

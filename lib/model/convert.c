@@ -236,7 +236,7 @@ static int hash_files(struct work *work) {
     return 0;
 }
 
-/* The configuration as it is written: with what made it. */
+/* The configuration as it is written: with what made it, if that is wanted. */
 static int save_network(struct work *work, const struct elc_config *config, const char *directory,
                         const struct elc_table *table, const elc_float *values) {
     static char *const networks[] = {
@@ -251,7 +251,7 @@ static int save_network(struct work *work, const struct elc_config *config, cons
     if (work->options->encoder)
         args[entry.n_args++] = "--encoder";
     made.history = &entry;
-    made.n_history = 1;
+    made.n_history = work->options->no_history ? 0 : 1;
     const struct elc_tokenizer_id rules = elc_tokenizer_options_id(&work->rules);
     return elc_network_save(directory, &made, table, values, NULL, NULL, work->vocab, &rules,
                             config->max_position_embeddings);

@@ -83,6 +83,12 @@ GOLDEN=$ROOT/tests/golden/convert
     cmp new/config.json again/config.json
 }
 
+@test "--no-history leaves it out" {
+    electra-model convert --no-history -o new "$GOLDEN/discriminator"
+    [ -e new/model.safetensors ]
+    run ! grep -q history new/config.json
+}
+
 @test "labels go with a classifier" {
     electra-model convert -o new "$GOLDEN/tagger"
     electra-model info new >info

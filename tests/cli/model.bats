@@ -180,6 +180,9 @@ version() {
     run ! cmp -s averaged/model.safetensors "$RUN/discriminator/model.safetensors"
     head -n 3 "$CORPUS" | electra-tokenize -m averaged | electra-score -m averaged >scores
     [ "$(wc -l <scores)" = 3 ]
+    electra-model average -o again --no-history averaged "$RUN/discriminator"
+    run ! grep -q '"history"' again/config.json
+    rm -r again
     electra-model average -o again "$RUN"/checkpoint-*
     cmp averaged/model.safetensors again/model.safetensors
     # The mean of each tensor's mean is the mean's.

@@ -92,7 +92,7 @@ static void the_mean_is_taken_in_double_and_rounded_once(void **state) {
     struct elc_network networks[3], mean;
     for (size_t i = 0; i < 3; i++)
         make(paths[i], i + 1);
-    assert_int_equal(elc_average("mean", paths, 3), 0);
+    assert_int_equal(elc_average("mean", paths, 3, true), 0);
     load(&mean, "mean");
     for (size_t i = 0; i < 3; i++)
         load(&networks[i], paths[i]);
@@ -114,7 +114,7 @@ static void the_mean_of_equal_models_is_that_model(void **state) {
     static const char *const paths[] = {"a", "a", "a"};
     static const char *const files[] = {"model.safetensors", "vocab.txt", "tokenizer_config.json"};
     make("a", 1);
-    assert_int_equal(elc_average("mean", paths, 3), 0);
+    assert_int_equal(elc_average("mean", paths, 3, true), 0);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *from = elc_path_join("a", files[i]), *to = elc_path_join("mean", files[i]);
         struct elc_map a, b;
@@ -160,7 +160,7 @@ static void number_types_may_differ(void **state) {
     make("b", 2);
     narrow("a/model.safetensors", 0x3e00);                      /* 1.5 */
     narrow("b/model.safetensors", (uint16_t)(0x8000 | 0x4100)); /* -2.5 */
-    assert_int_equal(elc_average("mean", paths, 2), 0);
+    assert_int_equal(elc_average("mean", paths, 2, true), 0);
     load(&mean, "mean");
     assert_string_equal(mean.file.tensors[0].dtype, "F32");
     for (size_t t = 0; t < mean.table.n_tensors; t++)
@@ -181,7 +181,7 @@ static void what_the_first_says_of_itself_is_kept(void **state) {
                   "\"float16\", \"hidden_dropout_prob\": 0.3, \"max_position_embeddings\": 16,"
                   "\"dtype\": \"float16\", \"id2label\": {\"0\": \"kept\"}, \"own\": 1e-12}");
     scratch_write("a/special_tokens_map.json", "{}");
-    assert_int_equal(elc_average("mean", paths, 2), 0);
+    assert_int_equal(elc_average("mean", paths, 2, true), 0);
     scratch_expect("mean/special_tokens_map.json", "{}");
     struct elc_map config;
     assert_int_equal(elc_map_open(&config, "mean/config.json"), 0);
@@ -202,7 +202,7 @@ static void refuse(const char *path, const char *words) {
     const char *const paths[] = {"a", path};
     struct stat status;
     size_t before = scratch_count(".");
-    assert_int_equal(elc_average("mean", paths, 2), ELC_EMISMATCH);
+    assert_int_equal(elc_average("mean", paths, 2, true), ELC_EMISMATCH);
     assert_says(words);
     assert_says(path);
     assert_int_equal(lstat("mean", &status), -1);
@@ -248,7 +248,7 @@ static void dropout_may_differ(void **state) {
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
     config.initializer_range = 0.5;
     make_model("b", &config, "world", false, 2);
-    assert_int_equal(elc_average("mean", paths, 2), 0);
+    assert_int_equal(elc_average("mean", paths, 2, true), 0);
 }
 
 static void one_model_and_a_damaged_one_are_refused(void **state) {
@@ -256,12 +256,12 @@ static void one_model_and_a_damaged_one_are_refused(void **state) {
     static const char *const paths[] = {"a", "b"};
     make("a", 1);
     make("b", 2);
-    assert_int_equal(elc_average("mean", paths, 1), ELC_EINVAL);
+    assert_int_equal(elc_average("mean", paths, 1, true), ELC_EINVAL);
     assert_int_equal(truncate("b/model.safetensors", 1000), 0);
-    assert_int_equal(elc_average("mean", paths, 2), ELC_ETRUNCATED);
+    assert_int_equal(elc_average("mean", paths, 2, true), ELC_ETRUNCATED);
     assert_says("b/model.safetensors");
     assert_int_equal(unlink("b/vocab.txt"), 0);
-    assert_int_equal(elc_average("mean", paths, 2), ELC_EIO);
+    assert_int_equal(elc_average("mean", paths, 2, true), ELC_EIO);
     assert_int_equal(scratch_count("."), 2);
 }
 
@@ -275,10 +275,10 @@ static void what_is_there_stays(void **state) {
     assert_int_equal(symlink("nowhere", "link"), 0);
     static const char *const there[] = {"a", "a/", "empty", "link", "a/vocab.txt"};
     for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
-        assert_int_equal(elc_average(there[i], paths, 2), ELC_EINVAL);
+        assert_int_equal(elc_average(there[i], paths, 2, true), ELC_EINVAL);
         assert_says("is there already");
     }
-    assert_int_equal(elc_average("no/such/place", paths, 2), ELC_EIO);
+    assert_int_equal(elc_average("no/such/place", paths, 2, true), ELC_EIO);
     assert_says("no/such/place");
     assert_int_equal(scratch_count("."), 3);
     assert_int_equal(scratch_count("a"), 4);
@@ -294,7 +294,7 @@ static void a_full_disk_leaves_nothing(void **state) {
         struct rlimit limit = {1000, 1000}; /* bytes of any file: the weights have more */
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
-        _exit(elc_average("mean", paths, 2) == ELC_EIO ? 0 : 1);
+        _exit(elc_average("mean", paths, 2, true) == ELC_EIO ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
