@@ -65,8 +65,8 @@ struct tool {
     const char *command;  /* the word behind the name that has a --help of its own; NULL: none */
     const char *synopsis; /* what follows the name, for --help; a form of the command line a line,
                            * which goes on in the next where that begins with a space */
-    const char *purpose;         /* one sentence */
-    struct tool_option *options; /* its own; the common ones below are added */
+    const char *purpose;  /* one sentence */
+    struct tool_option *options;            /* its own; the common ones below are added */
     bool has_seed, has_output, has_profile; /* does it take these common options? */
     /* Which of those that all programs take have an effect in this one? */
     bool has_threads, has_keep_going, has_flush, has_history, has_force;
