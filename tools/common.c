@@ -214,11 +214,15 @@ int tool_fail_output(struct tool *tool) {
     return tool_fail(tool, "standard output: %s", saved ? strerror(saved) : "cannot be written");
 }
 
-void tool_refuse_terminal_input(struct tool *tool) {
-    bool standard = tool->n_operands == 0;
+bool tool_reads_standard_input(const struct tool *tool) {
     for (size_t i = 0; i < tool->n_operands; i++)
-        standard = standard || strcmp(tool->operands[i], "-") == 0;
-    if (standard && !tool->force && isatty(STDIN_FILENO))
+        if (strcmp(tool->operands[i], "-") == 0)
+            return true;
+    return tool->n_operands == 0;
+}
+
+void tool_refuse_terminal_input(struct tool *tool) {
+    if (tool_reads_standard_input(tool) && !tool->force && isatty(STDIN_FILENO))
         exit(tool_usage(tool, "the input is binary and standard input is a terminal: name a file, "
                               "or --force"));
 }

@@ -107,6 +107,8 @@ void tool_note(struct tool *tool, const char *format, ...) ELC_PRINTF(2, 3); /* 
 /* Adds this program, with the options that shape its output, to a header's history, unless
  * --no-history: then the history is emptied. */
 int tool_history(const struct tool *tool, struct elc_header *header) ELC_MUST_CHECK;
+/* Is standard input among the operands, by name or because there are none? */
+bool tool_reads_standard_input(const struct tool *tool);
 /* Refuse (usage error, exit 2) to read binary from, or write it to, a terminal without --force. */
 void tool_refuse_terminal_input(struct tool *tool);
 void tool_refuse_terminal_output(struct tool *tool);

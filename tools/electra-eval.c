@@ -98,16 +98,9 @@ static int evaluate(struct tool *tool, const struct options *options) {
     return err;
 }
 
-static bool reads_standard_input(const struct tool *tool) {
-    for (size_t i = 0; i < tool->n_operands; i++)
-        if (strcmp(tool->operands[i], "-") == 0)
-            return true;
-    return tool->n_operands == 0;
-}
-
 /* ELC_EINVAL: options that do not go together. */
 static int check_options(const struct tool *tool, const struct options *options) {
-    if (options->against && strcmp(options->against, "-") == 0 && reads_standard_input(tool))
+    if (options->against && strcmp(options->against, "-") == 0 && tool_reads_standard_input(tool))
         return elc_fail(ELC_EINVAL, "--against: standard input holds one run's results: name the "
                                     "other's file");
     if (options->names && strcmp(options->format, "tsv") != 0)

@@ -153,6 +153,8 @@ static int check_options(struct train *train) {
         1)
         return tool_usage(tool, "--steps, --epochs and --hours all say how long the run is: give "
                                 "one");
+    if (train->valid && strcmp(train->valid, "-") == 0 && tool_reads_standard_input(tool))
+        return tool_usage(tool, "--valid: standard input is trained on: name a file");
     if (train_given(train, "valid-every") && !train->valid)
         return tool_usage(tool, "--valid-every needs --valid STREAM");
     if (train->metric && !train->valid)
@@ -170,11 +172,8 @@ static int check_options(struct train *train) {
 /* Reads a pipe to its end where there is nothing to do with it: whoever writes into it would die of
  * SIGPIPE, and a pipeline under `set -o pipefail` fail that is done. */
 static void discard_input(const struct tool *tool) {
-    bool standard = tool->n_operands == 0;
-    for (size_t i = 0; i < tool->n_operands; i++)
-        standard = standard || strcmp(tool->operands[i], "-") == 0;
     struct stat status;
-    if (!standard || fstat(STDIN_FILENO, &status) != 0 ||
+    if (!tool_reads_standard_input(tool) || fstat(STDIN_FILENO, &status) != 0 ||
         !(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
         return;
     char bytes[1 << 16];

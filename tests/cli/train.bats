@@ -543,6 +543,8 @@ fails() {
     fails 2 'give one' --steps 1 --epochs 1 a.els
     fails 2 'needs --valid' --metric loss a.els
     fails 2 '--valid-every needs --valid' --valid-every 5 a.els
+    fails 2 '--valid: standard input is trained on' --valid - < a.els
+    fails 2 '--valid: standard input is trained on' --valid - a.els - < a.els
     fails 2 "'nonsense' is no metric" --valid v.els --metric nonsense a.els
     fails 2 "'no_such_key'" --set no_such_key=1 a.els
     fails 2 "hidden_size" --set hidden_size=15 a.els
