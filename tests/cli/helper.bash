@@ -38,3 +38,10 @@ status_is() {
         return 1
     fi
 }
+
+# megabytes PROGRAM ARGUMENT…: the memory that it took, by its summary, as a whole number; its output
+# is thrown away. A sanitizer would keep what has been freed.
+megabytes() {
+    ASAN_OPTIONS=${ASAN_OPTIONS-}:quarantine_size_mb=1 "$1" -v "${@:2}" 2>&1 > /dev/null |
+        sed -n 's/.*CPUs, \([0-9]*\)\.[0-9]* MB.*/\1/p'
+}

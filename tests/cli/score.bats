@@ -257,9 +257,10 @@ patch() {
     local few many
     for _ in {1..50}; do cat text.els; done > few.els
     for _ in {1..40}; do cat few.els; done > many.els
-    few=$(electra-score -j 1 -v -m model few.els 2>&1 > /dev/null | grep -oE '[0-9.]+ MB')
-    many=$(electra-score -j 1 -v -m model many.els 2>&1 > /dev/null | grep -oE '[0-9.]+ MB')
-    awk -v few="${few% MB}" -v many="${many% MB}" 'BEGIN { exit !(few > 0 && many < few + 4) }'
+    few=$(megabytes electra-score -j 1 -m model few.els)
+    many=$(megabytes electra-score -j 1 -m model many.els)
+    [ "$few" -gt 0 ]
+    [ "$many" -lt $((few + 4)) ]
 }
 
 # ---- models that are none ----

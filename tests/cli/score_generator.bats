@@ -158,9 +158,10 @@ near() {
     for _ in {1..20}; do cat text.els; done > few.els
     for _ in {1..40}; do cat few.els; done > many.els
     for task in fill pll; do
-        few=$(electra-score -j 1 -v --task $task -m model few.els 2>&1 > /dev/null | grep -oE '[0-9.]+ MB')
-        many=$(electra-score -j 1 -v --task $task -m model many.els 2>&1 > /dev/null | grep -oE '[0-9.]+ MB')
-        awk -v few="${few% MB}" -v many="${many% MB}" 'BEGIN { exit !(few > 0 && many < few + 4) }'
+        few=$(megabytes electra-score -j 1 --task $task -m model few.els)
+        many=$(megabytes electra-score -j 1 --task $task -m model many.els)
+        [ "$few" -gt 0 ]
+        [ "$many" -lt $((few + 4)) ]
     done
 }
 
