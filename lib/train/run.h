@@ -71,6 +71,7 @@ struct elc_run {
     bool finished;          /* the budget is spent, or the patience */
     bool has_best;
     uint64_t best_step;
+    bool best_is_lost; /* found so when the run was resumed: its checkpoint cannot be shown */
     double best_value;
     uint64_t since_best; /* validations */
 

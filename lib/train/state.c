@@ -87,24 +87,12 @@ static bool is_finite(const struct elc_trained *trained) {
     return true;
 }
 
-/* Lets the links lead to the checkpoint of the present step, or the best, and removes others. The
- * best one may be gone: one that was better, and is damaged now, had taken its place. */
+/* Lets the links lead to the checkpoint of the present step, or the best, and removes others. */
 static int publish(const struct elc_run *run) {
     const char *directory = run->options->directory;
-    uint64_t newest = run->progress.step, shown = newest;
-    if (run->has_best && run->best_step != newest) {
-        int whole = elc_checkpoint_is_whole(directory, run->best_step);
-        if (whole < 0)
-            return whole;
-        if (whole)
-            shown = run->best_step;
-        else
-            elc_run_note(run, true,
-                         "%s: the best checkpoint so far, of step %" PRIu64
-                         ", is gone or damaged: the latest is shown in its place",
-                         directory, run->best_step);
-    }
-    int err = elc_checkpoint_publish(&run->checkpoint, directory, newest, shown);
+    uint64_t newest = run->progress.step;
+    int err = elc_checkpoint_publish(&run->checkpoint, directory, newest,
+                                     run->has_best && !run->best_is_lost ? run->best_step : newest);
     return err ? err
                : elc_checkpoint_prune(directory, newest, KEEP,
                                       run->has_best ? run->best_step : UINT64_MAX);
@@ -215,6 +203,22 @@ static void parse_best(struct elc_run *run, const json_t *best) {
     run->best_value = json_number_value(json_object_get(best, "value"));
 }
 
+/* The best checkpoint may be gone: one that was better, and is damaged now, had taken its place. */
+static int check_best(struct elc_run *run) {
+    const char *directory = run->options->directory;
+    if (!run->has_best)
+        return 0;
+    int whole = elc_checkpoint_is_whole(directory, run->best_step);
+    if (whole != 0)
+        return whole < 0 ? whole : 0;
+    run->best_is_lost = true;
+    elc_run_note(run, true,
+                 "%s: the best checkpoint so far, of step %" PRIu64
+                 ", is gone or damaged: the latest is shown in its place",
+                 directory, run->best_step);
+    return 0;
+}
+
 /* A live input is read again up to where the checkpoint was; then its bytes must be the same. */
 static int check_data(struct elc_run *run, const char *digest) {
     struct elc_examples *train = run->options->train;
@@ -273,6 +277,8 @@ static int restore(struct elc_run *run, const json_t *state, uint64_t step) {
     if (!err)
         err = run->task->restore(run->task->self, json_object_get(state, "task"));
     parse_best(run, json_object_get(state, "best"));
+    if (!err)
+        err = check_best(run);
     run->since_best = (uint64_t)json_integer_value(json_object_get(state, "since_best"));
     run->earlier_seconds = json_number_value(json_object_get(state, "seconds"));
     if (!err && run->progress.step != step)

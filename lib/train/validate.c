@@ -38,6 +38,7 @@ static int judge(struct elc_run *run, const json_t *line) {
     if (json_is_number(value) && is_better(run, json_number_value(value))) {
         run->has_best = true;
         run->best_step = run->progress.step;
+        run->best_is_lost = false;
         run->best_value = json_number_value(value);
         run->since_best = 0;
         return elc_run_save(run);
