@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "samples.h"
+#include "utf8.h"
 
 void articles_free(struct articles *articles) {
     elc_buffer_free(&articles->chunk.text);
@@ -49,8 +50,8 @@ static int read_more(struct articles *a) {
 
 static void advance(struct articles *a, size_t n) {
     for (; n > 0; n--, a->at++) {
-        const uint8_t byte = a->text.data[a->at];
-        a->column += (byte & 0xC0) != 0x80; /* a character begins */
+        const char byte = (char)a->text.data[a->at];
+        a->column += !utf8_continues(byte);
         if (byte == '\n') {
             a->line++;
             a->column = 1;

@@ -10,7 +10,7 @@
 static uint64_t count_characters(const struct string *word) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < word->len; i++)
-        n += ((uint8_t)word->text[i] & 0xC0) != 0x80;
+        n += !utf8_continues(word->text[i]);
     return n;
 }
 

@@ -16,6 +16,8 @@
 
 #include <pcre2.h>
 
+#include "utf8.h"
+
 enum {
     EASY_STEPS = 2000,
     HARD_STEPS = 1000000,
@@ -104,10 +106,6 @@ void pattern_walk_free(struct pattern_walk *walk) {
 static bool is_limit(int error) {
     return error == PCRE2_ERROR_MATCHLIMIT || error == PCRE2_ERROR_DEPTHLIMIT ||
            error == PCRE2_ERROR_HEAPLIMIT;
-}
-
-static bool utf8_continues(char byte) {
-    return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
 /* pcre2_match at just this place, in the text before byte `end`. */

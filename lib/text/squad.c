@@ -72,7 +72,7 @@ static size_t byte_of(const char *text, size_t len, json_int_t n) {
 /* How many of the bytes of a text a message quotes: whole characters. */
 static int quoted(const char *text, size_t len) {
     size_t n = len < 80 ? len : 80;
-    while (n > 0 && n < len && ((uint8_t)text[n] & 0xC0) == 0x80)
+    while (n > 0 && n < len && utf8_continues(text[n]))
         n--;
     return (int)n;
 }

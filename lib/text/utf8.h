@@ -2,8 +2,14 @@
 #ifndef LIB_TEXT_UTF8_H
 #define LIB_TEXT_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Does the byte go on with a character that began before it? */
+static inline bool utf8_continues(char byte) {
+    return ((uint8_t)byte & 0xC0) == 0x80;
+}
 
 /* The code point that valid UTF-8 begins with; `*len` becomes its length in bytes. */
 static inline uint32_t utf8_decode(const char *text, unsigned *len) {

@@ -85,7 +85,7 @@ static int make_ready(struct word_reader *reader, uint32_t c, bool alone, uint32
 static size_t previous_char(const char *text, size_t position) {
     do
         position--;
-    while (((uint8_t)text[position] & 0xC0) == 0x80);
+    while (utf8_continues(text[position]));
     return position;
 }
 
