@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool elc_ends_with(const char *text, const char *end) {
+    const size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 /* Digits at `*text`, advanced past them; false when there are none or the value does not fit. */
 static bool take_digits(uint64_t *value, const char **text) {
     const char *at = *text;

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "electra/directory.h"
+#include "electra/parse.h"
 #include "electra/staging.h"
 #include "electra/version.h"
 #include "foreign.h"
@@ -56,10 +57,7 @@ static bool has_capitals(const struct elc_vocab *vocab) {
 
 /* Does it speak of rules for text: a tokenizer.json, or a directory with the files that do? */
 static bool has_rules(const char *path) {
-    static const char json[] = ".json";
-    const size_t len = strlen(path), n = sizeof json - 1;
-    return (len >= n && strcmp(path + len - n, json) == 0) ||
-           elc_path_exists(path, "tokenizer.json") ||
+    return elc_ends_with(path, ".json") || elc_path_exists(path, "tokenizer.json") ||
            elc_path_exists(path, "tokenizer_config.json");
 }
 

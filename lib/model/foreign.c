@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <jansson.h>
 
+#include "electra/parse.h"
+
 #include "dtype.h"
 #include "load.h"
 #include "settings.h"
@@ -205,11 +207,6 @@ static char *file_in(const char *directory, const char *name) {
     return path;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 /* The index of a directory's only bundle, malloced; NULL where there is none or more than one. */
 static char *bundle_in(const char *directory) {
     char *path = NULL;
@@ -217,7 +214,7 @@ static char *bundle_in(const char *directory) {
     struct dirent *entry;
     DIR *stream = opendir(directory);
     while (stream && (entry = readdir(stream))) {
-        if (!ends_with(entry->d_name, ".index") || n++ > 0)
+        if (!elc_ends_with(entry->d_name, ".index") || n++ > 0)
             continue;
         path = elc_path_join(directory, entry->d_name);
     }

@@ -10,17 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "electra/parse.h"
+
 #include "foreign.h"
 
 enum { NAME_BYTES = 1024 };
 
 static bool begins_with(const char *text, const char *start) {
     return strncmp(text, start, strlen(start)) == 0;
-}
-
-static bool ends_with(const char *text, const char *end) {
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
 /* ---- parts of names ---- */
@@ -41,7 +38,7 @@ static bool replace_start(struct name *name, const char *from, const char *to) {
 
 /* … that it ends in. */
 static bool replace_end(struct name *name, const char *from, const char *to) {
-    if (!ends_with(name->text, from))
+    if (!elc_ends_with(name->text, from))
         return false;
     const size_t kept = strlen(name->text) - strlen(from);
     (void)snprintf(name->text + kept, NAME_BYTES - kept, "%s", to);
@@ -124,7 +121,7 @@ static bool from_tensorflow(struct name *name, size_t rank, bool *transposed,
     replace_start(name, "discriminator_predictions.dense_1.",
                   "discriminator_predictions.dense_prediction.");
     *transposed = name_kernel(name, rank);
-    if (ends_with(name->text, "_embeddings"))
+    if (elc_ends_with(name->text, "_embeddings"))
         replace_end(name, "_embeddings", "_embeddings.weight");
     return true;
 }
@@ -161,7 +158,7 @@ static bool any_begins_with(const struct elc_foreign *foreign, const char *start
 
 static bool any_ends_with(const struct elc_foreign *foreign, const char *end) {
     for (size_t i = 0; i < foreign->n_tensors; i++)
-        if (ends_with(foreign->tensors[i].stored.name, end))
+        if (elc_ends_with(foreign->tensors[i].stored.name, end))
             return true;
     return false;
 }
@@ -176,9 +173,10 @@ bool elc_foreign_has(const struct elc_foreign *foreign, enum elc_foreign_network
 
 bool elc_foreign_is_state(const struct elc_foreign *foreign, const char *name) {
     if (foreign->format == ELC_FORMAT_TENSORFLOW)
-        return ends_with(name, "/adam_m") || ends_with(name, "/adam_v") ||
+        return elc_ends_with(name, "/adam_m") || elc_ends_with(name, "/adam_v") ||
                strcmp(name, "global_step") == 0;
-    return ends_with(name, "embeddings.position_ids") || ends_with(name, "embeddings/position_ids");
+    return elc_ends_with(name, "embeddings.position_ids") ||
+           elc_ends_with(name, "embeddings/position_ids");
 }
 
 /* ---- by name ---- */

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "electra/file.h"
+#include "electra/parse.h"
 #include "electra/tokenize.h"
 #include "vocab_json.h"
 #include "words.h"
@@ -341,7 +342,7 @@ int elc_tokenizer_options_read(struct elc_tokenizer_options *options, const char
     struct reading reading = {.options = options};
     struct stat status;
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-        return elc_is_json(path) ? read_file(path, read_tokenizer, &reading) : 0;
+        return elc_ends_with(path, ".json") ? read_file(path, read_tokenizer, &reading) : 0;
     static const struct {
         const char *name;
         int (*read)(const json_t *root, struct reading *reading);

@@ -9,6 +9,7 @@
 
 #include "electra/file.h"
 #include "electra/memory.h"
+#include "electra/parse.h"
 #include "electra/tokenize.h"
 #include "electra/vocab.h"
 
@@ -232,7 +233,7 @@ static int read_file(struct elc_vocab **vocab, const char *path) {
     int rc = elc_map_open(&map, path);
     if (rc < 0)
         return rc;
-    if (elc_is_json(path))
+    if (elc_ends_with(path, ".json"))
         rc = elc_vocab_parse_json(vocab, (const char *)map.data, map.len, path);
     else
         rc = elc_vocab_parse(vocab, (const char *)map.data, map.len, path);

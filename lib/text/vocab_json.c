@@ -20,12 +20,6 @@ static bool is_special(const char *token) {
     return false;
 }
 
-bool elc_is_json(const char *path) {
-    static const char ending[] = ".json";
-    const size_t len = strlen(path), n = sizeof ending - 1;
-    return len >= n && strcmp(path + len - n, ending) == 0;
-}
-
 /* A key, where present and not null, must have this value. */
 static int expect_string(const json_t *object, const char *key, const char *value) {
     const json_t *found = json_object_get(object, key);

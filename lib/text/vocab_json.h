@@ -9,8 +9,6 @@
 
 #include "electra/vocab.h"
 
-/* Whether a file's name says that it is a tokenizer.json. */
-bool elc_is_json(const char *path);
 /* A token of a tokenizer's files: a text, or an object that has one. NULL: neither. */
 const char *elc_token_text(const json_t *token);
 /* ELC_EINVAL names an added token other than [PAD] [UNK] [CLS] [SEP] [MASK], which would be taken
